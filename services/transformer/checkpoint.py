@@ -1,0 +1,57 @@
+"""How far a raw partition is done, in one record: where to go on, where to begin rebuilding, and the state that only the log gave."""
+
+import msgspec
+
+from services.transformer.clocks import Clock
+from shared.events import Count, Kind
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """`next_offset` is the first offset not done; records in [replay_from, next_offset) only rebuild windows, silently."""
+
+    epoch: int
+    next_offset: int
+    replay_from: int
+    log_time: int = 0
+    next_emit: int = 0
+    emitted_at: int = 0
+    clocks: dict[str, Clock] = {}
+    given_up: list[tuple[str, str, Kind, int]] = []
+    block: int = 0
+    counts: list[Count] = []
+
+
+_decode = msgspec.json.Decoder(Checkpoint).decode
+
+
+def encode(checkpoint: Checkpoint) -> bytes:
+    """The record's value."""
+    return msgspec.json.encode(checkpoint)
+
+
+def decode(value: bytes) -> Checkpoint:
+    """The checkpoint of a record's value."""
+    return _decode(value)
+
+
+def key(group: str, topic: str, partition: int) -> bytes:
+    """The key under which a group's checkpoint of a partition is kept."""
+    return f"{group}|{topic}|{partition}".encode()
+
+
+def start(epoch: int, offset: int) -> Checkpoint:
+    """A partition that nobody has worked on yet."""
+    return Checkpoint(epoch, offset, offset)
+
+
+def resume(found: Checkpoint | None, first: int, end: int, epoch: int) -> tuple[Checkpoint, tuple[int, int] | None]:
+    """Where to go on in a log of [first, end), and the hole [from, to) of records that the log lost before they were read.
+
+    A checkpoint beyond the end belongs to an earlier log of that name: the partition begins anew under a new epoch.
+    """
+    if found is None or found.next_offset > end:
+        return start(epoch, first), None
+    if found.next_offset < first:
+        moved = msgspec.structs.replace(found, next_offset=first, replay_from=first)
+        return moved, (found.next_offset, first)
+    return msgspec.structs.replace(found, replay_from=max(found.replay_from, first)), None

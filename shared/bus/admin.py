@@ -1,0 +1,90 @@
+"""Topics made from the table, the cluster compared with it, and the cluster's identity."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from shared.bus.connection import client_options
+from shared.errors import Unavailable
+from shared.settings import Kafka
+from shared.topics import TOPICS, Topic, differences
+
+
+@dataclass(slots=True)
+class Report:
+    """What `create_topics` did and found."""
+
+    created: list[str] = field(default_factory=list)
+    existing: list[str] = field(default_factory=list)
+    mismatches: list[str] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def _client(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
+    client = AIOKafkaAdminClient(**client_options(kafka))
+    try:
+        await client.start()
+        yield client
+    except KafkaError as fault:
+        raise Unavailable(f"Kafka at {kafka.bootstrap_servers}: {fault!r}") from fault
+    finally:
+        await client.close()
+
+
+async def create_topics(kafka: Kafka, topics: tuple[Topic, ...] = TOPICS) -> Report:
+    """Creates what is missing; compares what is there. Raises `Unavailable`."""
+    report = Report()
+    async with _client(kafka) as client:
+        known = set(await client.list_topics())
+        missing = [topic for topic in topics if kafka.topic_prefix + topic.name not in known]
+        if missing:
+            await _create(client, kafka, missing, report)
+        present = [topic for topic in topics if topic not in missing]
+        report.existing = [topic.name for topic in present]
+        report.mismatches += await _compare(client, kafka, present)
+    return report
+
+
+async def _create(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topic], report: Report) -> None:
+    new = [
+        NewTopic(kafka.topic_prefix + t.name, t.partitions, kafka.replication_factor, topic_configs=t.config) for t in topics
+    ]
+    response = await client.create_topics(new)
+    for name, code, *rest in response.topic_errors:
+        if code and for_code(code) is not TopicAlreadyExistsError:
+            report.mismatches.append(f"{name}: not created: {rest[0] if rest and rest[0] else for_code(code).__name__}")
+        else:
+            report.created.append(name)
+
+
+async def _compare(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topic]) -> list[str]:
+    if not topics:
+        return []
+    names = [kafka.topic_prefix + t.name for t in topics]
+    partitions = {t["topic"]: len(t["partitions"]) for t in await client.describe_topics(names)}
+    configs: dict[str, dict[str, str]] = {}
+    for response in await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
+        for _, _, _, name, entries in response.resources:
+            configs[name] = {entry[0]: entry[1] for entry in entries}
+    return [
+        line for topic, name in zip(topics, names, strict=True) for line in differences(topic, partitions.get(name, 0), configs.get(name, {}))
+    ]
+
+
+async def cluster_id(kafka: Kafka) -> str:
+    """The identity of the cluster, part of every stored position. Raises `Unavailable`."""
+    async with _client(kafka) as client:
+        description: dict[str, Any] = await client.describe_cluster()
+        return str(description["cluster_id"])
+
+
+async def delete_topics(kafka: Kafka) -> None:
+    """Removes the table's topics under the configured prefix; for tests and prefixed replays."""
+    async with _client(kafka) as client:
+        known = set(await client.list_topics())
+        await client.delete_topics([name for t in TOPICS if (name := kafka.topic_prefix + t.name) in known])

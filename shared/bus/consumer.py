@@ -1,0 +1,162 @@
+"""A consumer-group member whose partitions deliver nothing until their owner has loaded a position and sought there.
+
+aiokafka delivers records while `on_partitions_assigned` still awaits and swallows its exceptions, so the callback only marks and
+pauses; the loop that polls does the rest. FastStream keeps the connection and the subscription; its handlers are not used, since they
+swallow exceptions and are not called on an empty poll (docs/adr).
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from shared.bus.connection import TopicPartition, security
+from shared.errors import Unavailable
+from shared.records import Record
+from shared.settings import Kafka
+from shared.topics import DEAD_LETTER_LIMIT, Topic
+
+FETCH_BYTES = 4 * 1024 * 1024
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Marks; never awaits, so nothing can run between the assignment and the mark but a fetch whose records are discarded."""
+
+    def __init__(self, owner: "Consumer") -> None:
+        self._owner = owner
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        self._owner.lose()
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self._owner.gain(assigned)
+
+
+class Consumer:
+    """Polls the partitions of one group member. `uninitialised` wants a `seek`; `generation` grows with every rebalance."""
+
+    def __init__(self, kafka: Kafka, *, group: str, topics: Collection[Topic], max_poll_ms: int = 300_000) -> None:
+        self._prefix = kafka.topic_prefix
+        self.group = kafka.topic_prefix + group
+        self._broker = KafkaBroker(
+            kafka.bootstrap_servers,
+            security=security(kafka),
+            consumer_only=True,
+            allow_auto_create_topics=False,
+            client_id=group,
+            logger=None,
+        )
+        self._subscriber = self._broker.subscriber(
+            *(self._prefix + topic.name for topic in topics),
+            batch=True,
+            group_id=self.group,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="none",
+            listener=_Listener(self),
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            session_timeout_ms=kafka.session_timeout_ms,
+            heartbeat_interval_ms=max(kafka.session_timeout_ms // 4, 1000),
+            max_poll_interval_ms=max_poll_ms,
+            max_partition_fetch_bytes=max(FETCH_BYTES, DEAD_LETTER_LIMIT + 64 * 1024),
+            fetch_max_wait_ms=100,
+        )
+        self.uninitialised: set[TopicPartition] = set()
+        self.generation = 0
+        self._ready: set[TopicPartition] = set()
+
+    async def start(self) -> None:
+        """Joins the group; raises `Unavailable`."""
+        try:
+            await self._broker.start()
+        except KafkaError as fault:
+            raise Unavailable(f"Kafka: {fault!r}") from fault
+
+    async def stop(self) -> None:
+        """Leaves the group."""
+        self.lose()
+        await self._broker.stop()
+
+    def lose(self) -> None:
+        """All partitions are gone; what was read of them and not committed belongs to the next owner."""
+        self.generation += 1
+        self._ready.clear()
+        self.uninitialised.clear()
+
+    def gain(self, assigned: Collection[TopicPartition]) -> None:
+        """Assigned partitions stay paused until `seek`."""
+        self.generation += 1
+        self._ready.clear()
+        self.uninitialised = set(assigned)
+        if assigned:
+            self._client.pause(*assigned)
+
+    def restart(self, partitions: Collection[TopicPartition]) -> None:
+        """Back to uninitialised, as after a failure that leaves their positions unknown."""
+        mine = [tp for tp in partitions if tp in self._ready]
+        self._ready.difference_update(mine)
+        self.uninitialised.update(mine)
+        if mine:
+            self._client.pause(*mine)
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Starts delivery at `offset`; a partition lost meanwhile is left alone."""
+        if partition not in self.uninitialised and partition not in self._ready:
+            return
+        try:
+            self._client.seek(partition, offset)
+            self._client.resume(partition)
+        except IllegalStateError:
+            return
+        self.uninitialised.discard(partition)
+        self._ready.add(partition)
+
+    @property
+    def ready(self) -> frozenset[TopicPartition]:
+        """The partitions that deliver."""
+        return frozenset(self._ready)
+
+    def topic_of(self, partition: TopicPartition) -> str:
+        """The table's name of the partition's topic."""
+        return str(partition.topic).removeprefix(self._prefix)
+
+    async def poll(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Record]]:
+        """Records of initialised partitions, in offset order; raises `Unavailable`. A position outside the log restarts its partition."""
+        try:
+            polled = await self._client.getmany(timeout_ms=timeout_ms, max_records=max_records)
+        except (NoOffsetForPartitionError, OffsetOutOfRangeError) as fault:
+            outside = fault.args[0]
+            self.restart(list(outside) if isinstance(outside, dict) else [outside])
+            return {}
+        except KafkaError as fault:
+            raise Unavailable(f"Kafka: {fault!r}") from fault
+        return {tp: records for tp, records in polled.items() if tp in self._ready}
+
+    async def range(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """The log's [first, end) offsets; raises `Unavailable`."""
+        try:
+            first = await self._client.beginning_offsets(list(partitions))
+            end = await self._client.end_offsets(list(partitions))
+        except (KafkaError, TimeoutError) as fault:
+            raise Unavailable(f"Kafka: {fault!r}") from fault
+        return {tp: (first[tp], end[tp]) for tp in partitions}
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """The group's offsets, for lag display only: a failed commit loses nothing and is left to the next one."""
+        mine: dict[Any, int] = {tp: offset for tp, offset in offsets.items() if tp in self._ready}
+        if not mine:
+            return
+        try:
+            await self._client.commit(mine)
+        except KafkaError as fault:
+            raise Unavailable(f"commit: {fault!r}") from fault
+
+    @property
+    def _client(self) -> AIOKafkaConsumer:
+        client = self._subscriber.consumer
+        if client is None:
+            raise Unavailable("the consumer is not started")
+        return client

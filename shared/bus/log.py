@@ -1,0 +1,77 @@
+"""Reads partitions by offset, outside any consumer group."""
+
+from collections.abc import AsyncIterator, Collection
+from types import TracebackType
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from shared.bus.connection import TopicPartition, client_options
+from shared.errors import Unavailable
+from shared.records import Record
+from shared.settings import Kafka
+from shared.topics import DEAD_LETTER_LIMIT, Topic
+
+_STEP = 500
+
+
+class Log:
+    """One reader; partitions are assigned call by call, so a `Log` serves one caller at a time."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._prefix = kafka.topic_prefix
+        self._client = AIOKafkaConsumer(
+            **client_options(kafka),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=DEAD_LETTER_LIMIT + 64 * 1024,
+            fetch_max_wait_ms=100,
+        )
+
+    async def __aenter__(self) -> "Log":
+        try:
+            await self._client.start()
+        except KafkaError as fault:
+            await self._client.stop()
+            raise Unavailable(f"Kafka: {fault!r}") from fault
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        await self._client.stop()
+
+    async def ranges(self, topic: Topic, partitions: Collection[int] | None = None) -> dict[int, tuple[int, int]]:
+        """[first, end) of each partition (all of them by default); raises `Unavailable`."""
+        tps = [TopicPartition(self._prefix + topic.name, p) for p in (range(topic.partitions) if partitions is None else partitions)]
+        try:
+            first, end = await self._client.beginning_offsets(tps), await self._client.end_offsets(tps)
+        except (KafkaError, TimeoutError) as fault:
+            raise Unavailable(f"Kafka: {fault!r}") from fault
+        return {tp.partition: (first[tp], end[tp]) for tp in tps}
+
+    async def read(self, topic: Topic, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
+        """Batches of the records in [start, end); compacted offsets are simply absent. Raises `Unavailable`."""
+        tp = TopicPartition(self._prefix + topic.name, partition)
+        self._client.assign([tp])
+        self._client.seek(tp, start)
+        position = start
+        while position < end:
+            try:
+                polled = await self._client.getmany(tp, timeout_ms=1000)
+                position = await self._client.position(tp)
+            except KafkaError as fault:
+                raise Unavailable(f"Kafka: {fault!r}") from fault
+            if records := [record for record in polled.get(tp, []) if record.offset < end]:
+                yield records
+
+    async def latest(self, topic: Topic, partition: int, key: bytes) -> Record | None:
+        """The newest record of `key` in a compacted partition, found from the end backwards in growing steps."""
+        first, end = (await self.ranges(topic, [partition]))[partition]
+        upto, step = end, _STEP
+        while upto > first:
+            start, found = max(first, upto - step), None
+            async for records in self.read(topic, partition, start, upto):
+                found = next((record for record in reversed(records) if record.key == key), None) or found
+            if found is not None:
+                return found
+            upto, step = start, step * 4
+        return None

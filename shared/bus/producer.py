@@ -1,0 +1,118 @@
+"""An idempotent producer of whole record batches; after one failure nothing further is sent, so no later record can pass a lost one."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from shared.bus.connection import client_options
+from shared.errors import Unavailable
+from shared.settings import Kafka
+from shared.topics import DEAD_LETTER_LIMIT, Topic
+
+Headers = Sequence[tuple[str, bytes]]
+BATCH_BYTES = 256 * 1024
+REQUEST_TIMEOUT_MS = 40_000
+
+
+class Producer:
+    """Collects records per topic partition (`add`), hands them over in order (`push`), waits for all acknowledgements (`flush`)."""
+
+    def __init__(self, kafka: Kafka, *, client_id: str, compression: str | None = None) -> None:
+        self._kafka = kafka
+        self._options = {"client_id": client_id, "compression_type": compression}
+        self._prefix = kafka.topic_prefix
+        self._client: AIOKafkaProducer | None = None
+        self._open: dict[tuple[str, int], list[tuple[bytes | None, bytes | None, Headers, int]]] = {}
+        self._sent: list[asyncio.Future[Any]] = []
+        self.failed = False
+
+    async def start(self) -> "Producer":
+        """Connects; raises `Unavailable`."""
+        self._client = AIOKafkaProducer(
+            **client_options(self._kafka),
+            **self._options,
+            enable_idempotence=True,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=DEAD_LETTER_LIMIT + 64 * 1024,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+        try:
+            await self._client.start()
+        except KafkaError as fault:
+            await self.stop()
+            raise Unavailable(f"Kafka: {fault!r}") from fault
+        return self
+
+    async def stop(self) -> None:
+        """Drops what was not pushed and closes the connection."""
+        self._open.clear()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.stop()
+
+    async def __aenter__(self) -> "Producer":
+        return await self.start()
+
+    async def __aexit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        await self.stop()
+
+    async def partitions(self, topic: Topic) -> int:
+        """How many partitions the topic has in the cluster."""
+        return len(await self._connected().partitions_for(self._prefix + topic.name))
+
+    def add(
+        self, topic: Topic, partition: int, key: bytes | None, value: bytes | None, headers: Headers = (), timestamp_ms: int | None = None
+    ) -> None:
+        """Queues one record; it goes out with the next `push` or `flush`. `timestamp_ms` defaults to now, the production time."""
+        at = int(time.time() * 1000) if timestamp_ms is None else timestamp_ms
+        self._open.setdefault((self._prefix + topic.name, partition), []).append((key, value, headers, at))
+
+    async def push(self) -> None:
+        """Hands all queued records to the sender, in order within each partition; does not wait for their acknowledgement."""
+        client = self._connected()
+        opened, self._open = self._open, {}
+        try:
+            for (topic, partition), records in opened.items():
+                await self._send(client, topic, partition, records)
+        except (KafkaError, ValueError) as fault:
+            self.failed = True
+            raise Unavailable(f"Kafka: {fault!r}") from fault
+
+    async def _send(
+        self, client: AIOKafkaProducer, topic: str, partition: int, records: list[tuple[bytes | None, bytes | None, Headers, int]]
+    ) -> None:
+        batch = client.create_batch()
+        for key, value, headers, at in records:
+            if batch.append(key=key, value=value, timestamp=at, headers=headers) is None:
+                self._sent.append(await client.send_batch(batch, topic, partition=partition))
+                batch = client.create_batch()
+                if batch.append(key=key, value=value, timestamp=at, headers=headers) is None:
+                    raise ValueError(f"record of {len(value or b'')} bytes does not fit a batch")
+        self._sent.append(await client.send_batch(batch, topic, partition=partition))
+
+    async def flush(self) -> None:
+        """Pushes and waits until everything is acknowledged; raises `Unavailable` and refuses further work if anything was not."""
+        await self.push()
+        sent, self._sent = self._sent, []
+        if not sent:
+            return
+        for outcome in await asyncio.gather(*sent, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                self.failed = True
+                raise Unavailable(f"Kafka did not acknowledge: {outcome!r}") from outcome
+
+    @property
+    def unacknowledged(self) -> int:
+        """Batches handed over and not yet acknowledged."""
+        self._sent = [future for future in self._sent if not future.done() or future.cancelled() or future.exception()]
+        return len(self._sent)
+
+    def _connected(self) -> AIOKafkaProducer:
+        if self._client is None or self.failed:
+            raise Unavailable("the producer is closed after a failure")
+        return self._client

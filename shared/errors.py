@@ -1,0 +1,43 @@
+"""The two kinds of failure: `Rejected` data, which no retry can help, and an `Unavailable` world, which one can."""
+
+from typing import Literal
+
+Reason = Literal[
+    "malformed",
+    "unknown_type",
+    "unknown_source",
+    "unknown_symbol",
+    "missing_field",
+    "bad_price",
+    "bad_size",
+    "bad_side",
+    "bad_timestamp",
+    "future_event_time",
+    "bad_encoding",
+    "too_large",
+    "expired",
+    "bad_row",
+]
+
+
+class Rejected(Exception):
+    """A value that cannot be used: dead-letter it with `reason` and a message that names field and value."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason: Reason = reason
+        self.message = message[:500]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rejected) and (self.reason, self.message) == (other.reason, other.message)
+
+    def __hash__(self) -> int:
+        return hash((self.reason, self.message))
+
+
+class Unavailable(Exception):
+    """A dependency does not answer: pause, back off, try again, commit nothing."""
+
+
+class FileFault(Exception):
+    """A file that cannot be ingested at all; the message says what is wrong, where, and what to do."""

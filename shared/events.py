@@ -1,0 +1,229 @@
+"""The events of every topic: frozen, tagged msgspec structs, JSON on the wire; unknown fields are ignored when read.
+
+Money is `Decimal` (a string in JSON), time is integer microseconds since 1970 UTC. A provider's parser fills what the venue said; the
+transformer adds the envelope (`source` to `run`).
+"""
+
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+Kind = Literal["trade", "quote", "index", "bar"]
+Side = Literal["buy", "sell"]
+
+
+class Origin(msgspec.Struct, frozen=True, gc=False, array_like=True, order=True):
+    """Where a derived record came from: the raw partition's epoch, the partition, the offset, the index among the parsed values."""
+
+    epoch: int
+    partition: int
+    offset: int
+    index: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.epoch}/{self.partition}/{self.offset}/{self.index}"
+
+
+NOWHERE = Origin(0, -1, -1, 0)
+
+
+class Trade(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="trade", omit_defaults=True):
+    """One execution. `side` is the aggressor's; `trade_id` is the venue's own or, where it gives none, a hash of the values."""
+
+    kind: ClassVar[Kind] = "trade"
+    symbol: str
+    native_symbol: str
+    event_time: int  # us; 0 where the venue gives none
+    price: Decimal
+    size: Decimal
+    side: Side | None = None
+    trade_id: str = ""
+    sequence: int = 0
+    source: str = ""
+    received_at: int = 0  # us
+    origin: Origin = NOWHERE
+    late: bool = False
+    run: str | None = None
+
+
+class Quote(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="quote", omit_defaults=True):
+    """The best bid and offer at a venue; sizes where it gives them."""
+
+    kind: ClassVar[Kind] = "quote"
+    symbol: str
+    native_symbol: str
+    event_time: int  # us; 0 where the venue gives none
+    bid: Decimal
+    ask: Decimal
+    bid_size: Decimal | None = None
+    ask_size: Decimal | None = None
+    quote_id: str = ""
+    sequence: int = 0
+    source: str = ""
+    received_at: int = 0  # us
+    origin: Origin = NOWHERE
+    late: bool = False
+    run: str | None = None
+
+
+class IndexPrice(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="index", omit_defaults=True):
+    """A reference price that is no execution: an aggregator's, a ticker endpoint's, an exchange rate."""
+
+    kind: ClassVar[Kind] = "index"
+    symbol: str
+    native_symbol: str
+    event_time: int  # us; 0 where the venue gives none
+    price: Decimal
+    index_id: str = ""
+    sequence: int = 0
+    source: str = ""
+    received_at: int = 0  # us
+    origin: Origin = NOWHERE
+    late: bool = False
+    run: str | None = None
+
+
+Tick = Trade | Quote | IndexPrice
+
+
+def tick_id(tick: Tick) -> str:
+    """The identity of a tick within its source, symbol and kind."""
+    return tick.trade_id if isinstance(tick, Trade) else tick.quote_id if isinstance(tick, Quote) else tick.index_id
+
+
+class Candle(msgspec.Struct, frozen=True, gc=False, tag_field="kind_of", tag="candle", omit_defaults=True):
+    """Open, high, low, close of a source's symbol over [start, start + interval), with what its merge needs.
+
+    Volumes are null for kinds that have none (quote, index). `first` and `last` are (event_time, sequence, id) of the extremes.
+    `revision` is the number of distinct ticks; of two candles the one with the greater (revision, is_closed, from_store) holds.
+    """
+
+    source: str
+    symbol: str
+    kind: Kind
+    interval: int  # us
+    start: int  # us
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal | None
+    quote_volume: Decimal | None
+    buy_volume: Decimal | None
+    sell_volume: Decimal | None
+    trade_count: int
+    tick_count: int
+    late_count: int
+    first: tuple[int, int, str]
+    last: tuple[int, int, str]
+    is_closed: bool = False
+    from_store: bool = False
+    last_origin: Origin = NOWHERE
+
+    @property
+    def revision(self) -> int:
+        """Grows with every distinct tick."""
+        return self.tick_count
+
+    @property
+    def end(self) -> int:
+        """The first microsecond after the window."""
+        return self.start + self.interval
+
+
+class GivenUp(msgspec.Struct, frozen=True, tag_field="kind_of", tag="given_up"):
+    """A live window that the stream no longer holds: the store closes it once the ticks up to `last_origin` are in."""
+
+    source: str
+    symbol: str
+    kind: Kind
+    interval: int
+    start: int
+    last_origin: Origin
+
+
+class Marker(msgspec.Struct, frozen=True, tag_field="kind", tag="marker", omit_defaults=True):
+    """The end of a run in one raw partition, copied to every partition of the derived topics."""
+
+    run: str
+    topic: str  # the raw topic
+    partitions: list[int]  # every raw partition the run used
+    status: Literal["finished", "aborted"]
+    source: str = ""
+    sent: int = 0  # rows the fetcher published, in all
+    message: str = ""
+    origin: Origin = NOWHERE
+
+
+class Count(msgspec.Struct, frozen=True, array_like=True):
+    """What one source, run and hour of receive time had in a block of raw offsets."""
+
+    source: str
+    run: str
+    hour: int  # us
+    received: int
+    rejected: int
+    ignored: int  # control frames and message types the platform does not take
+
+
+class Tally(msgspec.Struct, frozen=True, tag_field="kind", tag="tally", omit_defaults=True):
+    """Counts over raw offsets [block * 4096, upto); a greater `upto` of the same block replaces it. `lost` is a hole in the log."""
+
+    topic: str
+    partition: int
+    epoch: int
+    block: int
+    upto: int
+    counts: list[Count]
+    lost: tuple[int, int] | None = None
+
+
+class Heartbeat(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Connected, and everything received before this record is acknowledged. Older epochs than the newest seen are ignored."""
+
+    source: str
+    epoch: int
+    received: int = 0
+    acknowledged: int = 0
+
+
+class Closed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The owner stops the source for good."""
+
+    source: str
+    epoch: int
+
+
+class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A connect, a disconnect or a gap of a source, as its owner saw it."""
+
+    source: str
+    epoch: int
+    state: Literal["connected", "disconnected", "gap"]
+    reason: str = ""
+    lost: int = 0
+
+
+RunStatus = Literal["requested", "running", "published", "finished", "failed"]
+
+
+class Run(msgspec.Struct, frozen=True, tag_field="type", tag="run", omit_defaults=True):
+    """A fetch, an ingest or a replay: the whole request, its progress and its result."""
+
+    run_id: str
+    run_kind: Literal["prices", "frames", "replay"]
+    status: RunStatus
+    source: str
+    requested_at: int  # us
+    updated_at: int  # us
+    request: dict[str, Any] = {}
+    sent: int = 0
+    bytes_read: int = 0
+    bytes_total: int = 0
+    attempts: int = 0
+    message: str = ""
+
+
+TickRecord = Trade | Quote | IndexPrice | Marker | Tally
+CandleRecord = Candle | GivenUp

@@ -1,0 +1,43 @@
+"""Adapters of sources: one venue, one pure file. `parse` turns the venue's bytes into ticks and does nothing else.
+
+A source is named after its provider, with a suffix where it needs a key of its own (`binance`, `binance-agg`, `binance-sim`).
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Protocol
+
+from shared.errors import Rejected
+from shared.events import Tick
+from shared.providers import binance, coinbase, prices_csv
+
+
+class Provider(Protocol):
+    """What a venue's file offers."""
+
+    @property
+    def __doc__(self) -> str | None: ...
+
+    @staticmethod
+    def parse(payload: bytes) -> Iterable[Tick | Rejected]:
+        """The ticks of one payload; empty for control frames; raises `Rejected` for the whole, yields it for one of several values."""
+
+    @staticmethod
+    def native_symbol(payload: bytes) -> str:
+        """The venue's symbol that keys the payload, found without decoding it; empty where there is none."""
+
+
+PROVIDERS: dict[str, Provider] = {
+    "binance": binance,
+    "coinbase": coinbase,
+    "prices-csv": prices_csv,
+}
+
+
+@lru_cache(maxsize=1024)
+def provider_of(source: str) -> Provider:
+    """The provider whose name the source's begins with; `Rejected("unknown_source")` where there is none."""
+    name = max((name for name in PROVIDERS if source == name or source.startswith(name + "-")), key=len, default=None)
+    if name is None:
+        raise Rejected("unknown_source", f"source {source[:80]!r} begins with no provider's name ({', '.join(PROVIDERS)})")
+    return PROVIDERS[name]

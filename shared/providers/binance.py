@@ -1,0 +1,119 @@
+"""Binance spot market streams, single or combined. Prices and sizes are strings, times milliseconds.
+
+Trade:      {"e":"trade","E":1672515782136,"s":"BNBBTC","t":12345,"p":"0.001","q":"100","T":1672515782136,"m":true,"M":true}
+Aggregate:  {"stream":"nknusdt@aggTrade","data":{"e":"aggTrade","E":1633998523963,"s":"NKNUSDT","a":15683430,"p":"0.35280000",
+             "q":"58.00000000","f":19862790,"l":19862790,"T":1633998523963,"m":false,"M":true}}
+Book:       {"u":400900217,"s":"BNBUSDT","b":"25.35190000","B":"31.21000000","a":"25.36520000","A":"40.66000000"}
+
+`m` says that the buyer was the maker, so the aggressor sold. bookTicker frames carry no time. Trade ids and aggregate ids are different
+numberings: a source takes one of the two streams.
+"""
+
+import re
+
+import msgspec
+
+from shared import money
+from shared.errors import Rejected
+from shared.events import Quote, Tick, Trade
+from shared.symbols import split_concatenated
+from shared.time import from_ms
+
+# Types that a connection may carry besides the ones taken here.
+_IGNORED = frozenset({"kline", "depthUpdate", "24hrTicker", "24hrMiniTicker", "avgPrice", "1hTicker", "4hTicker", "1dTicker"})
+_SYMBOL = re.compile(rb'"s":\s*"([A-Za-z0-9_]{1,40})"')
+
+
+class _Frame(msgspec.Struct, gc=False):
+    e: str = ""
+    s: str = ""
+    t: int | None = None
+    a: int | str | None = None
+    p: str | None = None
+    q: str | None = None
+    T: int | None = None
+    m: bool = False
+    u: int | None = None
+    b: int | str | None = None
+    B: str | None = None
+    A: str | None = None
+    stream: str = ""
+    data: "_Frame | None" = None
+    id: int | str | None = None
+    result: msgspec.Raw | None = None
+
+
+class _Type(msgspec.Struct, gc=False):
+    e: str = ""
+    stream: str = ""
+    data: "_Type | None" = None
+
+
+_decode = msgspec.json.Decoder(_Frame).decode
+_decode_type = msgspec.json.Decoder(_Type).decode
+
+
+def parse(payload: bytes) -> list[Tick]:
+    """Trades and quotes of one frame; none for control frames and types not taken. Raises `Rejected`."""
+    try:
+        frame = _decode(payload)
+    except msgspec.MsgspecError as fault:
+        if _ignored(payload):
+            return []
+        raise Rejected("malformed", f"binance frame: {fault}") from None
+    frame = frame.data or frame
+    if frame.e == "trade":
+        return [_trade(frame, frame.t, "t")]
+    if frame.e == "aggTrade":
+        return [_trade(frame, frame.a, "a")]
+    if not frame.e and frame.u is not None:
+        return [_quote(frame, frame.u)]
+    if frame.e in _IGNORED or (not frame.e and (frame.id is not None or frame.result is not None)):
+        return []
+    raise Rejected("unknown_type", f"binance frame with e={frame.e[:40]!r}")
+
+
+def _ignored(payload: bytes) -> bool:
+    """Whether the frame is of a type not taken, whose fields may have other shapes."""
+    try:
+        frame = _decode_type(payload)
+    except msgspec.MsgspecError:
+        return False
+    return (frame.data or frame).e in _IGNORED or "@depth" in frame.stream
+
+
+def native_symbol(payload: bytes) -> str:
+    """The `s` of a frame."""
+    found = _SYMBOL.search(payload)
+    return found[1].decode() if found else ""
+
+
+def _trade(frame: _Frame, number: int | str | None, field: str) -> Trade:
+    if not isinstance(number, int) or frame.p is None or frame.q is None or frame.T is None:
+        missing = next(name for name, value in ((field, number), ("p", frame.p), ("q", frame.q), ("T", frame.T)) if not value and value != 0)
+        raise Rejected("missing_field", f"binance {frame.e} without {missing}")
+    return Trade(
+        split_concatenated(frame.s),
+        frame.s,
+        from_ms(frame.T, "T"),
+        money.price(frame.p, "p"),
+        money.size(frame.q, "q"),
+        "sell" if frame.m else "buy",
+        str(number),
+        number,
+    )
+
+
+def _quote(frame: _Frame, update: int) -> Quote:
+    if not (isinstance(frame.b, str) and isinstance(frame.a, str)):
+        raise Rejected("missing_field", "binance bookTicker without b or a")
+    return Quote(
+        split_concatenated(frame.s),
+        frame.s,
+        from_ms(frame.T, "T") if frame.T is not None else 0,
+        money.price(frame.b, "b"),
+        money.price(frame.a, "a"),
+        money.quote_size(frame.B, "B"),
+        money.quote_size(frame.A, "A"),
+        sequence=update,
+    )

@@ -1,0 +1,102 @@
+"""A raw record read as what it is: a live frame, a row of a file or a recorded frame; and a parsed tick completed with its envelope."""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from shared.errors import Rejected
+from shared.events import IndexPrice, Origin, Quote, Tick, Trade
+from shared.identity import fact_id
+from shared.providers import PROVIDERS, provider_of
+from shared.records import RUN_HEADER, Record, Row, header
+from shared.time import SECOND, in_range, to_iso
+
+
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+
+
+class Raw(NamedTuple):
+    """Source, payload and receive time of a raw record; `row` where it came from a file."""
+
+    source: str
+    payload: bytes
+    received_at: int  # us
+    row: Row | None = None
+    fault: Rejected | None = None
+
+    @property
+    def run(self) -> str | None:
+        """The run that brought the record; None for a live one."""
+        return self.row.run if self.row else None
+
+    def parse(self) -> Iterable[Tick | Rejected]:
+        """The values of the payload; raises `Rejected`."""
+        if self.fault is not None:
+            raise self.fault
+        if self.row is not None and self.row.run.startswith("prices-"):
+            return PROVIDERS["prices-csv"].parse(self.payload)
+        return provider_of(self.source).parse(self.payload)
+
+
+def read(record: Record) -> Raw:
+    """What a data record of market.raw.v1 holds. Never raises: a fault is raised by `parse`."""
+    source = (record.key or b"").partition(b"|")[0].decode("utf-8", "replace")
+    received_at, value = record.timestamp * 1000, record.value or b""
+    if not _SOURCE.fullmatch(source):
+        fault = Rejected("unknown_source", f"key {(record.key or b'')[:80]!r} names no source: `source|native symbol`")
+        return Raw("unknown", value, received_at, None, fault)
+    if not record.headers:
+        return Raw(source, value, received_at)
+    run = header(record.headers, RUN_HEADER)
+    row = Row.parse(run) if run else None
+    if row is None or not row.run.startswith("frames-"):
+        return Raw(source, value, received_at, row)
+    stamp, _, frame = value.partition(b": ")
+    try:
+        return Raw(source, frame, recorded_at(stamp), row)
+    except Rejected as fault:
+        return Raw(source, value, received_at, row, fault)
+
+
+def recorded_at(stamp: bytes) -> int:
+    """The receive time of a recorded frame, Unix seconds with a fraction, in us (further digits cut); raises `Rejected`."""
+    whole, _, fraction = stamp.partition(b".")
+    if not whole.isdigit() or len(whole) > 12 or (fraction and not fraction.isdigit()):
+        raise Rejected("bad_row", f"line {stamp[:60]!r}… does not begin with a receive time: `1618677817.061845: {{frame}}`")
+    return in_range(int(whole) * SECOND + int(fraction[:6].ljust(6, b"0")), "receive time", stamp.decode())
+
+
+def complete(tick: Tick, raw: Raw, origin: Origin, max_skew: int) -> Tick:
+    """The tick with source, identity, times and origin; `Rejected` where its event time is ahead of its receive time."""
+    at = tick.event_time or raw.received_at
+    if at > raw.received_at + max_skew:
+        raise Rejected(
+            "future_event_time",
+            f"event time {to_iso(at)} is more than {max_skew / SECOND:g} s ahead of its receive time {to_iso(raw.received_at)}",
+        )
+    if not -(2**63) <= tick.sequence < 2**63:
+        raise Rejected("malformed", f"sequence {tick.sequence} does not fit 64 bits")
+    n = raw.row.n if raw.row else 0
+    envelope = (raw.source, raw.received_at, origin, False, raw.run)
+    if type(tick) is Trade:
+        trade_id = _storable(tick.trade_id) or fact_id(raw.source, tick.symbol, at, (tick.price, tick.size, tick.side), n)
+        return Trade(tick.symbol, tick.native_symbol, at, tick.price, tick.size, tick.side, trade_id, tick.sequence, *envelope)
+    if isinstance(tick, Quote):
+        values = (tick.bid, tick.ask, tick.bid_size, tick.ask_size, str(tick.sequence))
+        quote_id = _storable(tick.quote_id) or fact_id(raw.source, tick.symbol, at, values, n)
+        return msgspec.structs.replace(tick, event_time=at, quote_id=quote_id, **_named(envelope))
+    index: IndexPrice = tick  # type: ignore[assignment]
+    index_id = _storable(index.index_id) or fact_id(raw.source, index.symbol, at, (index.price,), n)
+    return msgspec.structs.replace(index, event_time=at, index_id=index_id, **_named(envelope))
+
+
+def _storable(given: str) -> str:
+    if len(given) > 128 or not given.isprintable():
+        raise Rejected("malformed", f"id {given[:80]!r} is longer than 128 characters or not printable")
+    return given
+
+
+def _named(envelope: tuple[str, int, Origin, bool, str | None]) -> dict[str, object]:
+    return dict(zip(("source", "received_at", "origin", "late", "run"), envelope, strict=True))

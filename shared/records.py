@@ -1,0 +1,73 @@
+"""A Kafka record as the pure code sees it, the header of a file's row, and control records as CloudEvents in binary mode."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from shared.time import to_iso
+
+RUN_HEADER = "run"
+CONTROL = "tickplant."
+
+
+class Record(Protocol):
+    """What the log keeps of one record; `timestamp` in milliseconds."""
+
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+class Row(NamedTuple):
+    """Which row of which run a raw record is; `n` counts identical consecutive lines before it."""
+
+    run: str
+    line: int
+    n: int
+
+    def header(self) -> tuple[str, bytes]:
+        """The one header of a file's row."""
+        return RUN_HEADER, f"{self.run}:{self.line}:{self.n}".encode()
+
+    @classmethod
+    def parse(cls, header: bytes) -> "Row":
+        """The inverse of `header`."""
+        run, line, n = header.decode().rsplit(":", 2)
+        return cls(run, int(line), int(n))
+
+
+def header(headers: Sequence[tuple[str, bytes]], name: str) -> bytes | None:
+    """The first header of that name."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
+def cloud_event(kind: str, *, source: str, subject: str, event_id: str, time_us: int) -> list[tuple[str, bytes]]:
+    """The headers of a low-rate record: CloudEvents 1.0, Kafka protocol binding, binary content mode."""
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event_id.encode()),
+        ("ce_source", f"/sources/{source}".encode()),
+        ("ce_type", f"{CONTROL}{kind}".encode()),
+        ("ce_time", to_iso(time_us).encode()),
+        ("ce_subject", subject.encode()),
+        ("content-type", b"application/json"),
+    ]
+
+
+def control_kind(headers: Sequence[tuple[str, bytes]]) -> str | None:
+    """`heartbeat`, `closed`, `connection` or `marker` for a control record; None for data."""
+    kind = header(headers, "ce_type")
+    if kind is None or not kind.startswith(CONTROL.encode()):
+        return None
+    return kind.decode().removeprefix(CONTROL)

@@ -1,0 +1,142 @@
+"""The only place that reads the environment: one model a concern, secrets also from `*_FILE`, every fault told at once at start."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Kafka(BaseModel):
+    """How to reach the brokers; SASL and TLS as librdkafka and the Java client name them."""
+
+    bootstrap_servers: str = "127.0.0.1:19092"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str = ""
+    sasl_password: SecretStr = SecretStr("")
+    ssl_cafile: Path | None = None
+    topic_prefix: str = ""
+    session_timeout_ms: int = Field(10_000, ge=6_000, le=300_000)
+    replication_factor: int = Field(1, ge=1)
+
+
+class Database(BaseModel):
+    """Postgres; `url` as in DATABASE_URL."""
+
+    url: SecretStr = SecretStr("postgresql://postgres@127.0.0.1:15432/postgres")
+    pool_size: int = Field(8, ge=1, le=100)
+    schema_name: str = Field("public", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+
+
+class Api(BaseModel):
+    """The public port and the bounds of an answer."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    page_limit: int = Field(5000, ge=1)
+    as_of_ticks: int = Field(2_000_000, ge=1)
+
+
+class Telemetry(BaseModel):
+    """Each service's own port (metrics and probes) and its log."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(0, ge=0, le=65535)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Transformer(BaseModel):
+    """The rules of time; all in milliseconds of the log, none of a clock. Changing them changes later windows only."""
+
+    out_of_orderness_ms: int = Field(2_000, ge=0)
+    idle_timeout_ms: int = Field(5_000, ge=1)
+    max_skew_ms: int = Field(60_000, ge=0)
+    emit_interval_ms: int = Field(1_000, ge=1)
+    second_candles: bool = False
+    publish_ticks: bool = True
+    checkpoint_seconds: float = Field(1.0, gt=0)
+
+
+class Writer(BaseModel):
+    """Batches towards the store and how long it keeps what."""
+
+    batch_records: int = Field(20_000, ge=1)
+    retention_days: int = Field(0, ge=0, description="ticks older than this by load time are dropped; 0 keeps all")
+
+
+class Fetcher(BaseModel):
+    """What the fetcher may read and how much it holds."""
+
+    allowed_folders: list[Path] = [Path.cwd()]
+    max_file_bytes: int = 64 * 1024**3
+    in_flight: int = Field(20_000, ge=1)
+    heartbeat_seconds: float = Field(1.0, gt=0)
+
+
+class Settings(BaseSettings):
+    """All of it; nested names are spelled KAFKA__SASL_USERNAME, the usual short ones are aliases."""
+
+    model_config = SettingsConfigDict(env_nested_delimiter="__", extra="ignore", populate_by_name=True)
+
+    kafka: Kafka = Kafka()
+    database: Database = Database()
+    api: Api = Api()
+    telemetry: Telemetry = Telemetry()
+    transformer: Transformer = Transformer()
+    writer: Writer = Writer()
+    fetcher: Fetcher = Fetcher()
+    home: Path = Field(Path(".tickplant"), validation_alias=AliasChoices("TICKPLANT_HOME", "home"))
+
+
+ALIASES = {
+    "KAFKA_BOOTSTRAP_SERVERS": "KAFKA__BOOTSTRAP_SERVERS",
+    "DATABASE_URL": "DATABASE__URL",
+    "API_HOST": "API__HOST",
+    "API_PORT": "API__PORT",
+}
+
+
+def load() -> Settings:
+    """The settings of this process; raises `SystemExit` with every fault, each with the name to change."""
+    values = _nested(_with_secrets(dict(os.environ)))
+    try:
+        return Settings(**values)
+    except ValidationError as fault:
+        sys.exit("settings:\n" + "\n".join(_explain(fault.errors(include_input=False, include_url=False))))
+
+
+def _with_secrets(environment: dict[str, str]) -> dict[str, str]:
+    """The environment with aliases spelled out and each `NAME_FILE` read into `NAME`."""
+    for name in [n for n in environment if n.endswith("_FILE") and ("__" in n or n.removesuffix("_FILE") in ALIASES)]:
+        try:
+            environment.setdefault(name.removesuffix("_FILE"), Path(environment[name]).read_text().strip())
+        except OSError as fault:
+            sys.exit(f"settings:\n{name}: cannot read {environment[name]}: {fault.strerror}")
+    for short, long in ALIASES.items():
+        if short in environment:
+            environment[long] = environment[short]
+    return environment
+
+
+def _nested(environment: dict[str, str]) -> dict[str, Any]:
+    """`{"kafka": {"bootstrap_servers": …}}` from KAFKA__BOOTSTRAP_SERVERS; lists are comma separated."""
+    values: dict[str, Any] = {}
+    for section, field in Settings.model_fields.items():
+        model = field.annotation
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            continue
+        for name, inner in model.model_fields.items():
+            given = environment.get(f"{section}__{name}".upper())
+            if given is not None:
+                listed = str(inner.annotation).startswith("list")
+                values.setdefault(section, {})[name] = given.split(",") if listed else given
+    return values
+
+
+def _explain(errors: Iterable[Any]) -> Iterable[str]:
+    for error in errors:
+        yield f"{'__'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"

@@ -1,0 +1,83 @@
+"""The one table of topics: name, key, payload, partitions and retention. Nothing else spells a topic's name."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+DAY_MS: Final = 86_400_000
+MIB: Final = 1024 * 1024
+RAW_LIMIT: Final = 10 * MIB  # the largest raw record the fetcher publishes
+DEAD_LETTER_LIMIT: Final = RAW_LIMIT + 64 * 1024
+PARTITIONS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic; retention is by age and, per partition, by size, so that a small machine's disk budget holds."""
+
+    name: str
+    value: str
+    key: str
+    cleanup: str = "delete"
+    retention_days: int = 7
+    retention_mib: int = 64
+    partitions: int = PARTITIONS
+    limit: int = RAW_LIMIT
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The broker's settings of this topic."""
+        settings = {
+            "cleanup.policy": self.cleanup,
+            "max.message.bytes": str(self.limit + 64 * 1024),
+            "message.timestamp.type": "CreateTime",
+            "segment.bytes": str(max(self.retention_mib // 4, 16) * MIB),
+        }
+        if "delete" in self.cleanup:
+            settings |= {"retention.ms": str(self.retention_days * DAY_MS), "retention.bytes": str(self.retention_mib * MIB)}
+        if "compact" in self.cleanup:
+            settings |= {"min.cleanable.dirty.ratio": "0.1", "segment.ms": str(3_600_000)}
+        return settings
+
+
+MARKET_RAW = Topic("market.raw.v1", "the provider's bytes; control records", "source|native symbol", retention_mib=96)
+TRADING_RAW = Topic("trading.raw.v1", "order, trade or NBBO row as received", "symbol")
+OPS_RAW = Topic("ops.raw.v1", "operational event as received", "service", retention_mib=16)
+TICKS = Topic("market.ticks.v1", "Trade, Quote, IndexPrice, Marker, Tally", "symbol", retention_mib=96)
+CANDLES = Topic("market.candles.v1", "Candle, GivenUp", "source|symbol|kind|interval|start, partitioned by symbol", "compact,delete", 7, 32)
+TRADING_EVENTS = Topic("trading.events.v1", "Order, Trade, Nbbo", "symbol")
+FILLS = Topic("trading.fills.v1", "Fill", "symbol", retention_mib=32)
+SUMMARIES = Topic("trading.summaries.v1", "OrderSummary", "order_id", "compact,delete", 7, 32)
+OPS_EVENTS = Topic("ops.events.v1", "ServiceEvent", "service", retention_mib=16)
+MINUTES = Topic("ops.minutes.v1", "ServiceMinute", "service|minute", "compact,delete", 7, 16)
+RUNS = Topic("pipeline.runs.v1", "Run", "run_id", "compact,delete", 30, 8)
+SOURCES = Topic("pipeline.sources.v1", "source state", "source", "compact,delete", 30, 8)
+DEAD_LETTERS = Topic("pipeline.dlq.v1", "the rejected record's own bytes", "original key", "delete", 90, 32, limit=DEAD_LETTER_LIMIT)
+CHECKPOINTS = Topic("pipeline.checkpoints.v1", "Checkpoint, in the partition it is about", "group|topic|partition", "compact")
+
+TOPICS: Final = (
+    MARKET_RAW,
+    TRADING_RAW,
+    OPS_RAW,
+    TICKS,
+    CANDLES,
+    TRADING_EVENTS,
+    FILLS,
+    SUMMARIES,
+    OPS_EVENTS,
+    MINUTES,
+    RUNS,
+    SOURCES,
+    DEAD_LETTERS,
+    CHECKPOINTS,
+)
+
+
+def differences(topic: Topic, partitions: int, config: dict[str, str]) -> Iterator[str]:
+    """What the cluster's topic has otherwise than the table, one sentence each."""
+    if partitions != topic.partitions:
+        yield f"{topic.name}: {partitions} partitions in the cluster, {topic.partitions} in the table"
+    for name, wanted in topic.config.items():
+        found = ",".join(sorted(config.get(name, "").split(",")))
+        if found != ",".join(sorted(wanted.split(","))):
+            yield f"{topic.name}: {name} is {found or 'unset'} in the cluster, {wanted} in the table"
