@@ -1,0 +1,1 @@
+"""How Tickplant is deployed: `local` runs everything as local processes; the other folders hold no Python."""
