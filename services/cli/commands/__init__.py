@@ -1,0 +1,18 @@
+"""The sub-commands: each module has one public function `register(app)` that adds its command or group.
+
+To add one: write the module, add a line to `COMMANDS`. Modules import heavy libraries inside their functions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import typer
+
+from services.cli.commands import down, status, up
+
+COMMANDS: tuple[Callable[[typer.Typer], None], ...] = (
+    up.register,
+    down.register,
+    status.register,
+)
