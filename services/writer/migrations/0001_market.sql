@@ -197,7 +197,7 @@ CREATE TABLE dead_letters (
     message     text        NOT NULL,
     received_at timestamptz NOT NULL,
     sample      bytea       NOT NULL,   -- the first 512 bytes
-    PRIMARY KEY (cluster, partition, "offset")
+    PRIMARY KEY (cluster, origin)
 );
 CREATE INDEX dead_letters_by_run ON dead_letters (run, reason);
 

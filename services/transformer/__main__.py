@@ -1,0 +1,44 @@
+"""Wires the transformer: one runner over market.raw.v1."""
+
+import asyncio
+
+from services.transformer.checkpoint import Checkpoint
+from services.transformer.clocks import Rules
+from services.transformer.protocol import Transform
+from services.transformer.runner import Runner
+from services.transformer.transforms import TRANSFORMS
+from shared.service import run
+from shared.settings import Settings, Transformer
+from shared.telemetry.probes import Health
+
+
+def rules(transformer: Transformer) -> Rules:
+    """The settings of time in microseconds."""
+    return Rules(
+        out_of_orderness=transformer.out_of_orderness_ms * 1000,
+        idle_timeout=transformer.idle_timeout_ms * 1000,
+        max_skew=transformer.max_skew_ms * 1000,
+        emit_interval=transformer.emit_interval_ms * 1000,
+    )
+
+
+async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
+    """Runs until `stop`."""
+    given, market = rules(settings.transformer), TRANSFORMS["market"]
+
+    def make(partition: int, at: Checkpoint) -> Transform:
+        return market(partition, at, given, publish_ticks=settings.transformer.publish_ticks)
+
+    runner = Runner(
+        settings.kafka, market.topic, make, health, group="transformer", checkpoint_seconds=settings.transformer.checkpoint_seconds
+    )
+
+    async def kafka() -> str | None:
+        return None if runner.connected else "not connected to Kafka"
+
+    health.add("kafka", kafka)
+    await runner.run(stop)
+
+
+if __name__ == "__main__":
+    run("transformer", main)

@@ -1,0 +1,165 @@
+"""Moves records between Kafka and one transform a partition. Order: outputs acknowledged, checkpoint acknowledged, group offset.
+
+A failure drops all state: the partitions restart from their last checkpoint, and what is published again is identical.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from services.transformer import checkpoint as checkpoints
+from services.transformer.checkpoint import Checkpoint
+from services.transformer.outputs import Output
+from services.transformer.protocol import Transform
+from shared.backoff import delay
+from shared.bus import Consumer, Log, Producer, TopicPartition
+from shared.errors import Unavailable
+from shared.settings import Kafka
+from shared.telemetry import metrics
+from shared.telemetry.logs import log
+from shared.telemetry.probes import Health
+from shared.topics import CHECKPOINTS, Topic
+
+Make = Callable[[int, Checkpoint], Transform]
+POLL_MS = 200
+POLL_RECORDS = 20_000
+UNACKNOWLEDGED = 64  # batches in flight before the loop waits for them
+
+
+class Runner:
+    """One group member; `run` returns when `stop` is set, everything done being checkpointed."""
+
+    def __init__(self, kafka: Kafka, topic: Topic, make: Make, health: Health, *, group: str, checkpoint_seconds: float) -> None:
+        self._kafka, self._topic, self._make, self._health = kafka, topic, make, health
+        self._group, self._pause = group, checkpoint_seconds
+        self._consumer = Consumer(kafka, group=group, topics=[topic])
+        self._producer = Producer(kafka, client_id=group)
+        self._states: dict[TopicPartition, Transform] = {}
+        self._done: dict[TopicPartition, int] = {}
+        self._generation = 0
+        self._due = 0.0
+        self.connected = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop`; waits out what is unavailable."""
+        attempt = 0
+        while not stop.is_set():
+            self._health.beat("transformer")
+            try:
+                await self._turn()
+                attempt = 0
+            except Unavailable as fault:
+                await self._recover(fault, attempt)
+                attempt += 1
+        await self._leave()
+
+    async def _turn(self) -> None:
+        if not self.connected:
+            await self._producer.start()
+            await self._consumer.start()
+            self.connected = True
+        if self._consumer.generation != self._generation:
+            self._rebalanced()
+        if self._consumer.uninitialised:
+            await self._initialise()
+        polled = await self._consumer.poll(POLL_MS, POLL_RECORDS)
+        for partition, records in polled.items():
+            if state := self._states.get(partition):
+                metrics.RECORDS_IN.labels(self._topic.name).inc(len(records))
+                self._add(state.step(records))
+        await self._producer.push()
+        if self._producer.unacknowledged > UNACKNOWLEDGED:
+            await self._producer.flush()
+        if time.monotonic() >= self._due:
+            await self._checkpoint()
+
+    def _add(self, published: list[Output]) -> None:
+        add = self._producer.add
+        for topic, partition, key, value, headers in published:
+            add(topic, partition, key, value, headers)
+
+    def _rebalanced(self) -> None:
+        """Every rebalance takes all partitions away and gives some back, uninitialised."""
+        self._generation = self._consumer.generation
+        self._states.clear()
+        self._done.clear()
+        metrics.REBALANCES.inc()
+        metrics.WATERMARK.clear()
+
+    async def _initialise(self) -> None:
+        """Loads each new partition's checkpoint and seeks to where its windows begin."""
+        wanted = sorted(self._consumer.uninitialised, key=lambda tp: tp.partition)
+        ranges = await self._consumer.range(wanted)
+        async with Log(self._kafka) as reader:
+            for partition in wanted:
+                record = await reader.latest(CHECKPOINTS, partition.partition, self._key(partition))
+                found = checkpoints.decode(record.value) if record and record.value else None
+                at, hole = checkpoints.resume(found, *ranges[partition], epoch=time.time_ns() // 1_000_000)
+                if found is None or found.epoch != at.epoch:
+                    self._save(partition, at)  # the epoch holds before its first output
+                    await self._producer.flush()
+                if partition not in self._consumer.uninitialised:
+                    return  # rebalanced meanwhile
+                state = self._states[partition] = self._make(partition.partition, at)
+                if hole:
+                    log().error("the log lost records before they were read", partition=partition.partition, first=hole[0], next=hole[1])
+                    self._add([state.lost(*hole)])
+                self._done[partition] = at.next_offset
+                self._consumer.seek(partition, at.replay_from)
+        log().info("partitions taken", partitions=[tp.partition for tp in wanted])
+        metrics.ASSIGNED.set(len(self._consumer.ready))
+
+    async def _checkpoint(self) -> None:
+        """Everything published is acknowledged first; then one record a partition that moved; then the group's offsets."""
+        self._due = time.monotonic() + self._pause
+        moved = {tp: state for tp, state in self._states.items() if state.next_offset != self._done.get(tp)}
+        for state in moved.values():
+            self._add(state.tally())
+        await self._producer.flush()
+        if not moved or self._consumer.generation != self._generation:
+            return
+        for partition, state in moved.items():
+            self._save(partition, state.checkpoint())
+        await self._producer.flush()
+        self._done |= {tp: state.next_offset for tp, state in moved.items()}
+        metrics.CHECKPOINTS.inc(len(moved))
+        self._show()
+        await self._consumer.commit({tp: state.next_offset for tp, state in moved.items()})
+
+    def _save(self, partition: TopicPartition, at: Checkpoint) -> None:
+        self._producer.add(CHECKPOINTS, partition.partition, self._key(partition), checkpoints.encode(at))
+
+    def _key(self, partition: TopicPartition) -> bytes:
+        return checkpoints.key(self._group, self._topic.name, partition.partition)
+
+    def _show(self) -> None:
+        metrics.OPEN_WINDOWS.set(sum(len(state.windows) for state in self._states.values()))
+        for partition, state in self._states.items():
+            for source, clock in state.clocks.items():
+                metrics.WATERMARK.labels(source, str(partition.partition)).set(clock.watermark / 1e6)
+
+    async def _recover(self, fault: Unavailable, attempt: int) -> None:
+        """A failed send may not be followed by a later one: a new producer, and every partition from its checkpoint."""
+        log().warning("taken up again from the checkpoint", reason=str(fault), attempt=attempt)
+        metrics.RETRIES.labels("kafka").inc()
+        self._states.clear()
+        self._done.clear()
+        self._consumer.restart(self._consumer.ready)
+        await self._producer.stop()
+        self._producer = Producer(self._kafka, client_id=self._group)
+        await asyncio.sleep(delay(attempt))
+        if self.connected:
+            try:
+                await self._producer.start()
+            except Unavailable as still:
+                log().warning("Kafka does not answer", reason=str(still))
+
+    async def _leave(self) -> None:
+        if not self.connected:
+            return
+        try:
+            await self._checkpoint()
+        except Unavailable as fault:
+            log().warning("left without a last checkpoint", reason=str(fault))
+        await self._consumer.stop()
+        await self._producer.stop()

@@ -1,0 +1,54 @@
+"""Wires the writer: `--sink postgres` runs one sink with its relay, `migrate` brings the schema up to date and ends."""
+
+import argparse
+import asyncio
+import sys
+
+from services.writer.migrate import migrate
+from services.writer.relay import Relay
+from services.writer.runner import Runner
+from services.writer.sinks import SINKS
+from shared import settings as settings_module
+from shared.errors import Unavailable
+from shared.service import Main, run
+from shared.settings import Settings
+from shared.telemetry.probes import Health
+
+
+def wire(sink: str) -> Main:
+    """The process's work for one sink."""
+
+    async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
+        runner = Runner(settings.kafka, SINKS[sink](settings), health, group=sink, batch_records=settings.writer.batch_records)
+
+        async def kafka() -> str | None:
+            return None if runner.connected else "not connected to Kafka or the store"
+
+        health.add("kafka", kafka)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(runner.run(stop))
+            group.create_task(Relay(settings, health).run(stop))
+
+    return main
+
+
+def apply() -> int:
+    """Migrates; exit code 1 when Postgres does not answer."""
+    settings = settings_module.load()
+    try:
+        applied = asyncio.run(migrate(settings.database.url.get_secret_value(), settings.database.schema_name))
+    except Unavailable as fault:
+        print(f"migrate: {fault}", file=sys.stderr)
+        return 1
+    print(f"migrations: {', '.join(applied) or 'none'} applied")
+    return 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="writer")
+    parser.add_argument("command", nargs="?", choices=["run", "migrate"], default="run")
+    parser.add_argument("--sink", choices=sorted(SINKS), default="postgres")
+    given = parser.parse_args()
+    if given.command == "migrate":
+        sys.exit(apply())
+    run("writer", wire(given.sink))

@@ -1,0 +1,34 @@
+"""Applies the numbered SQL files in order, each once, under an advisory lock, so that replicas may start together."""
+
+from pathlib import Path
+
+import asyncpg
+
+from services.writer.sinks.postgres.connection import quiet
+
+FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 7_241_110_001
+
+
+async def migrate(url: str, schema: str = "public") -> list[str]:
+    """Brings the schema up to date; returns the names applied. Raises `Unavailable`."""
+    applied: list[str] = []
+    with quiet():
+        connection = await asyncpg.connect(url, timeout=10)
+        try:
+            await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+            await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+            await connection.execute(f'SET search_path TO "{schema}"')
+            await connection.execute(
+                "CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+            )
+            known = {row["name"] for row in await connection.fetch("SELECT name FROM migrations")}
+            for file in sorted(FOLDER.glob("*.sql")):
+                if file.stem not in known:
+                    async with connection.transaction():
+                        await connection.execute(file.read_text())
+                        await connection.execute("INSERT INTO migrations (name) VALUES ($1)", file.stem)
+                    applied.append(file.stem)
+        finally:
+            await connection.close()
+    return applied

@@ -1,0 +1,33 @@
+"""What the runner asks of a sink: positions to start from, and batches written once however often they come."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from services.writer.batch import Place
+from shared.records import Record
+from shared.topics import Topic
+
+
+class Fenced(Exception):
+    """Another replica has moved a position: re-read it, and seek there if the partition is still assigned."""
+
+
+class Sink(Protocol):
+    """A durable store with its own positions."""
+
+    topics: tuple[Topic, ...]
+
+    async def connect(self) -> None:
+        """Opens what it needs; raises `Unavailable`."""
+
+    async def positions(self, logs: Mapping[Place, tuple[int, int]]) -> dict[Place, int]:
+        """Where to go on in logs of [first, end); what a log lost is written down as a gap. Raises `Unavailable`."""
+
+    async def write(self, polled: Mapping[Place, Sequence[Record]]) -> None:
+        """Stores the records and their positions in one step; raises `Fenced` or `Unavailable`, having stored nothing."""
+
+    def forget(self, places: Collection[Place]) -> None:
+        """Drops what is remembered of partitions that are gone or to be read anew."""
+
+    async def close(self) -> None:
+        """Releases everything."""

@@ -1,0 +1,72 @@
+"""Publishes the outbox: one relay at a time (advisory lock), in order, rows deleted once acknowledged; at least once, newest value last."""
+
+import asyncio
+
+from services.writer.sinks.postgres import outbox
+from services.writer.sinks.postgres.connection import Connection, connect, quiet
+from shared.backoff import delay
+from shared.bus import Producer
+from shared.errors import Unavailable
+from shared.settings import Settings
+from shared.telemetry import metrics
+from shared.telemetry.logs import log
+from shared.telemetry.probes import Health
+from shared.topics import TOPICS
+
+_LOCK = 7_241_110_003
+LIMIT = 2_000
+IDLE_SECONDS = 0.1
+STANDBY_SECONDS = 2.0
+
+
+class Relay:
+    """Runs beside the writer in every replica; the lock decides whose publishes."""
+
+    def __init__(self, settings: Settings, health: Health) -> None:
+        self._settings, self._health = settings, health
+        self._topics = {topic.name: topic for topic in TOPICS}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Publishes until `stop`; waits out what is unavailable."""
+        attempt = 0
+        while not stop.is_set():
+            try:
+                await self._session(stop)
+                attempt = 0
+            except Unavailable as fault:
+                log().warning("the outbox waits", reason=str(fault))
+                metrics.RETRIES.labels("outbox").inc()
+                await asyncio.sleep(delay(attempt))
+                attempt += 1
+
+    async def _session(self, stop: asyncio.Event) -> None:
+        database = self._settings.database
+        connection = await connect(database.url.get_secret_value(), database.schema_name)
+        try:
+            async with Producer(self._settings.kafka, client_id="relay") as producer:
+                while not stop.is_set() and not await self._is_mine(connection):
+                    self._health.beat("relay")
+                    await asyncio.sleep(STANDBY_SECONDS)
+                while not stop.is_set():
+                    self._health.beat("relay")
+                    if not await self._publish(connection, producer):
+                        await asyncio.sleep(IDLE_SECONDS)
+        finally:
+            connection.terminate()
+
+    async def _is_mine(self, connection: Connection) -> bool:
+        with quiet():
+            return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1, hashtext(current_schema()))", _LOCK % 2**31))
+
+    async def _publish(self, connection: Connection, producer: Producer) -> int:
+        with quiet():
+            waiting = await outbox.waiting(connection, LIMIT)
+        metrics.OUTBOX.set(len(waiting))
+        if not waiting:
+            return 0
+        for row in waiting:
+            producer.add(self._topics[row["topic"]], row["partition"], row["key"], row["value"])
+        await producer.flush()
+        with quiet():
+            await outbox.done(connection, waiting)
+        return len(waiting)

@@ -1,0 +1,100 @@
+"""Moves batches from Kafka into a sink. The sink's own positions decide where to read; the group's offsets are for lag display only."""
+
+import asyncio
+
+from services.writer.batch import Place
+from services.writer.protocol import Fenced, Sink
+from shared.backoff import delay
+from shared.bus import Consumer, TopicPartition
+from shared.errors import Unavailable
+from shared.records import Record
+from shared.settings import Kafka
+from shared.telemetry import metrics
+from shared.telemetry.logs import log
+from shared.telemetry.probes import Health
+
+POLL_MS = 200
+MORE_MS = 5
+
+
+class Runner:
+    """One group member writing into one sink."""
+
+    def __init__(self, kafka: Kafka, sink: Sink, health: Health, *, group: str, batch_records: int) -> None:
+        self._sink, self._health, self._limit = sink, health, batch_records
+        self._consumer = Consumer(kafka, group=group, topics=sink.topics)
+        self._generation = 0
+        self.connected = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop`; the last batch is finished."""
+        attempt = 0
+        while not stop.is_set():
+            self._health.beat("writer")
+            try:
+                await self._turn()
+                attempt = 0
+            except Fenced as fault:
+                log().warning("another replica moved the position", reason=str(fault))
+                metrics.FENCED.inc()
+                self._restart()
+            except Unavailable as fault:
+                log().warning("taken up again from the stored position", reason=str(fault), attempt=attempt)
+                metrics.RETRIES.labels("store").inc()
+                self._restart()
+                await asyncio.sleep(delay(attempt))
+                attempt += 1
+        if self.connected:
+            await self._consumer.stop()
+        await self._sink.close()
+
+    async def _turn(self) -> None:
+        await self._sink.connect()
+        if not self.connected:
+            await self._consumer.start()
+            self.connected = True
+        if self._consumer.generation != self._generation:
+            self._generation = self._consumer.generation
+            self._restart()
+            metrics.REBALANCES.inc()
+        if self._consumer.uninitialised:
+            await self._initialise()
+        polled = await self._collect()
+        if not polled or self._consumer.generation != self._generation:
+            return
+        metrics.BATCH_RECORDS.observe(sum(map(len, polled.values())))
+        await self._sink.write({self._place(tp): records for tp, records in polled.items()})
+        try:
+            await self._consumer.commit({tp: records[-1].offset + 1 for tp, records in polled.items()})
+        except Unavailable as fault:
+            log().warning("lag is shown late", reason=str(fault))
+
+    async def _collect(self) -> dict[TopicPartition, list[Record]]:
+        """Up to a batch of what is there already."""
+        polled = await self._consumer.poll(POLL_MS, self._limit)
+        count = sum(map(len, polled.values()))
+        while count < self._limit and polled:
+            more = await self._consumer.poll(MORE_MS, self._limit - count)
+            if not more or self._consumer.generation != self._generation:
+                break
+            for partition, records in more.items():
+                polled.setdefault(partition, []).extend(records)
+                count += len(records)
+        return polled
+
+    async def _initialise(self) -> None:
+        wanted = list(self._consumer.uninitialised)
+        logs = await self._consumer.range(wanted)
+        positions = await self._sink.positions({self._place(tp): span for tp, span in logs.items()})
+        for partition in wanted:
+            self._consumer.seek(partition, positions[self._place(partition)])
+        log().info("partitions taken", partitions=len(wanted))
+        metrics.ASSIGNED.set(len(self._consumer.ready))
+
+    def _restart(self) -> None:
+        """Every partition is read anew from its stored position."""
+        self._sink.forget([self._place(tp) for tp in self._consumer.ready])
+        self._consumer.restart(self._consumer.ready)
+
+    def _place(self, partition: TopicPartition) -> Place:
+        return self._consumer.topic_of(partition), partition.partition

@@ -1,0 +1,9 @@
+"""The Postgres store: one transaction a batch.
+
+`sink` orders the steps; `connection` opens and translates faults; `positions` locks and moves offsets and marks; `ticks`, `candles`,
+`closings`, `runs`, `ledger` write their tables; `outbox` keeps what must still be published.
+"""
+
+from services.writer.sinks.postgres.sink import PostgresSink
+
+__all__ = ["PostgresSink"]

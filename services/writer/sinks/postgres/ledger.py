@@ -1,0 +1,82 @@
+"""Counts per source, run and hour, each added in the transaction that did the work; tallies and dead letters as they came."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from services.writer.batch import LedgerKey, Letter
+from services.writer.sinks.postgres.connection import Connection
+from shared.events import Tally
+from shared.time import HOUR, from_datetime, to_datetime
+
+COUNTS = ("stored", "duplicate", "late", "rejected", "mismatch")
+_ADD = f"""
+INSERT INTO ledger AS l (source, run, hour, {", ".join(COUNTS)})
+SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], {", ".join(f"${i}::bigint[]" for i in range(4, 4 + len(COUNTS)))})
+ON CONFLICT (source, run, hour) DO UPDATE SET {", ".join(f"{name} = l.{name} + excluded.{name}" for name in COUNTS)}
+"""
+_CLEAR = """
+DELETE FROM tallies WHERE cluster = $1 AND topic = $2 AND partition = $3 AND epoch = $4 AND block = $5 AND upto <= $6
+"""
+_INSERT_TALLY = """
+INSERT INTO tallies (cluster, topic, partition, epoch, block, source, run, hour, upto, received, rejected, ignored)
+SELECT $1, $2, $3, $4, $5, s, r, h, $6, a, b, c
+FROM unnest($7::text[], $8::text[], $9::timestamptz[], $10::bigint[], $11::bigint[], $12::bigint[]) AS u (s, r, h, a, b, c)
+WHERE NOT EXISTS (
+    SELECT FROM tallies t WHERE t.cluster = $1 AND t.topic = $2 AND t.partition = $3 AND t.epoch = $4 AND t.block = $5 AND t.upto > $6)
+"""
+_GAP = """
+INSERT INTO log_gaps (cluster, stage, topic, partition, first_lost, next_kept) VALUES ($1, 'transformer', $2, $3, $4, $5)
+ON CONFLICT DO NOTHING
+"""
+_LETTERS = """
+INSERT INTO dead_letters (cluster, partition, "offset", origin, source, run, line, reason, message, received_at, sample)
+SELECT $1, * FROM unnest($2::int[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[],
+                         $10::timestamptz[], $11::bytea[])
+ON CONFLICT (cluster, origin) DO NOTHING RETURNING source, run, received_at
+"""
+
+
+async def add(connection: Connection, counts: Mapping[str, Mapping[LedgerKey, int]]) -> None:
+    """Adds the counts, by name, to their rows; sorted, so that replicas cannot deadlock."""
+    keys = sorted({key for counted in counts.values() for key in counted})
+    if keys:
+        columns = [[counts.get(name, {}).get(key, 0) for key in keys] for name in COUNTS]
+        await connection.execute(_ADD, [k[0] for k in keys], [k[1] for k in keys], [to_datetime(k[2]) for k in keys], *columns)
+
+
+async def tally(connection: Connection, cluster: str, tallies: Sequence[Tally]) -> None:
+    """Replaces each block's counts by those that reach further; writes lost offsets down."""
+    newest = {(t.topic, t.partition, t.epoch, t.block): t for t in sorted(tallies, key=lambda t: t.upto)}
+    for place, found in sorted(newest.items()):
+        await connection.execute(_CLEAR, cluster, *place, found.upto)
+        columns = list(zip(*(msgspec.structs.astuple(count) for count in found.counts), strict=True)) or [()] * 6
+        hours = [to_datetime(hour) for hour in columns[2]]
+        await connection.execute(
+            _INSERT_TALLY, cluster, *place, found.upto, list(columns[0]), list(columns[1]), hours, *(list(c) for c in columns[3:])
+        )
+    for found in tallies:
+        if found.lost is not None:
+            await connection.execute(_GAP, cluster, found.topic, found.partition, *found.lost)
+
+
+async def letters(connection: Connection, cluster: str, found: Sequence[Letter]) -> dict[LedgerKey, int]:
+    """Keeps dead letters, each origin once; returns how many were new, by where they count."""
+    columns = [
+        [x.partition for x in found],
+        [x.offset for x in found],
+        [x.origin for x in found],
+        [x.source for x in found],
+        [x.run for x in found],
+        [x.line for x in found],
+        [x.reason for x in found],
+        [x.message for x in found],
+        [to_datetime(x.received_at) for x in found],
+        [x.sample for x in found],
+    ]
+    counts: dict[LedgerKey, int] = {}
+    for source, run, received_at in await connection.fetch(_LETTERS, cluster, *columns):
+        at = from_datetime(received_at)
+        key = (source, run, at - at % HOUR)
+        counts[key] = counts.get(key, 0) + 1
+    return counts

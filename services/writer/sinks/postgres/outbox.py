@@ -1,0 +1,49 @@
+"""What must still be published, written with the facts it tells of; only the newest value of a key waits."""
+
+from collections.abc import Iterable
+
+import asyncpg
+import msgspec
+
+from services.writer.sinks.postgres.connection import Connection
+from shared.events import Candle, Run
+from shared.partitioning import partition
+from shared.topics import CANDLES, RUNS
+
+_PUT = """
+INSERT INTO outbox (topic, key, partition, value) SELECT * FROM unnest($1::text[], $2::bytea[], $3::int[], $4::bytea[])
+ON CONFLICT (topic, key) DO UPDATE SET partition = excluded.partition, value = excluded.value, position = nextval('outbox_sequence')
+"""
+_NEXT = "SELECT topic, key, partition, value, position FROM outbox ORDER BY position LIMIT $1"
+_DONE = "DELETE FROM outbox o USING unnest($1::text[], $2::bytea[], $3::bigint[]) AS u (t, k, p) WHERE (o.topic, o.key, o.position) = (u.t, u.k, u.p)"
+_encode = msgspec.json.Encoder(decimal_format="string").encode
+Row = tuple[str, bytes, int, bytes]
+
+
+def candle(event: Candle) -> Row:
+    """A stored candle as the stream's readers know it."""
+    key = f"{event.source}|{event.symbol}|{event.kind}|{event.interval}|{event.start}".encode()
+    return CANDLES.name, key, partition(event.symbol.encode(), CANDLES.partitions), _encode(event)
+
+
+def run(event: Run) -> Row:
+    """A run's end."""
+    key = event.run_id.encode()
+    return RUNS.name, key, partition(key, RUNS.partitions), _encode(event)
+
+
+async def put(connection: Connection, rows: Iterable[Row]) -> None:
+    """Adds records, in key order."""
+    ordered = sorted({row[:2]: row for row in rows}.values())
+    if ordered:
+        await connection.execute(_PUT, *(list(column) for column in zip(*ordered, strict=True)))
+
+
+async def waiting(connection: Connection, limit: int) -> list[asyncpg.Record]:
+    """The next records in order."""
+    return await connection.fetch(_NEXT, limit)
+
+
+async def done(connection: Connection, sent: list[asyncpg.Record]) -> None:
+    """Removes acknowledged records, unless a newer value took their place meanwhile."""
+    await connection.execute(_DONE, [r["topic"] for r in sent], [r["key"] for r in sent], [r["position"] for r in sent])

@@ -1,0 +1,177 @@
+"""The order of a batch's transaction: lock positions, store facts, merge aggregates, settle closings and runs, outbox, counts, move positions."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+from services.writer.batch import Batch, FactKey, LedgerKey, Place, collect, ledger_key
+from services.writer.sinks.postgres import candles, closings, latest, ledger, outbox, runs, ticks
+from services.writer.sinks.postgres.connection import Connection, connect, quiet
+from services.writer.sinks.postgres.positions import Positions
+from shared.aggregations.candles import Key, fold, key
+from shared.bus.admin import cluster_id
+from shared.events import Tick
+from shared.records import Record
+from shared.settings import Settings
+from shared.telemetry import metrics
+from shared.telemetry.logs import log
+from shared.time import HOUR
+from shared.topics import CANDLES, DEAD_LETTERS, RUNS, TICKS
+
+
+class PostgresSink:
+    """Ticks, candles, runs and counts in Postgres."""
+
+    topics = (TICKS, CANDLES, DEAD_LETTERS, RUNS)
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connection: Connection | None = None
+        self._positions = Positions("", "")
+        self._days: set[int] = set()
+        self._known_facts = False  # the last batch had some: the next one is not copied blindly
+
+    async def connect(self) -> None:
+        """A connection and the identity of the cluster whose positions are kept; again after each loss."""
+        if self._connection is not None and not self._connection.is_closed():
+            return
+        cluster = await cluster_id(self._settings.kafka)
+        database = self._settings.database
+        self._connection = await connect(database.url.get_secret_value(), database.schema_name)
+        with quiet():
+            self._days = await ticks.known_days(self._connection)
+        self._positions = Positions(cluster, self._settings.kafka.topic_prefix + "postgres")
+        self._cluster = cluster
+
+    async def close(self) -> None:
+        """Ends the connection."""
+        if self._connection is not None:
+            with quiet():
+                await self._connection.close()
+
+    def forget(self, places: Collection[Place]) -> None:
+        """Drops the positions and marks of the places."""
+        self._positions.forget(places)
+
+    async def positions(self, logs: Mapping[Place, tuple[int, int]]) -> dict[Place, int]:
+        """Where to go on, from the store."""
+        with quiet():
+            return await self._positions.load(self._open(), logs)
+
+    async def write(self, polled: Mapping[Place, Sequence[Record]]) -> None:
+        """One transaction."""
+        batch = collect(polled, self._positions.marks)
+        with quiet(), metrics.WRITE_SECONDS.time():
+            connection = self._open()
+            if missing := {day for day, *_ in batch.facts} - self._days:
+                await ticks.make_days(connection, missing)
+                self._days |= missing
+            async with connection.transaction():
+                await self._positions.begin(connection, batch.next_offsets.keys())
+                counts = await self._store(connection, batch)
+                await self._positions.move(connection, batch.next_offsets, batch.marks)
+                await self._settle(connection, batch, counts)
+                await ledger.add(connection, counts)
+        self._positions.committed(batch.next_offsets, batch.marks)
+        metrics.REPEATS.inc(batch.repeats)
+        for name, metric in (("stored", metrics.STORED), ("duplicate", metrics.DUPLICATES), ("late", metrics.LATE)):
+            metric.inc(sum(counts[name].values()))
+
+    async def _store(self, connection: Connection, batch: Batch) -> dict[str, Counter[LedgerKey]]:
+        """Facts and the aggregates of those that were new."""
+        counts: dict[str, Counter[LedgerKey]] = {name: Counter() for name in ledger.COUNTS}
+        counts["duplicate"].update(batch.duplicates)
+        if batch.letters:
+            counts["rejected"].update(await ledger.letters(connection, self._cluster, batch.letters))
+        if batch.tallies:
+            await ledger.tally(connection, self._cluster, batch.tallies)
+        if not batch.facts:
+            return counts
+        new, replaced = await self._insert(connection, batch.facts)
+        stored = [tick for fact, tick in batch.facts.items() if fact in new]
+        for fact, tick in batch.facts.items():
+            counts["stored" if fact in new else "duplicate"][ledger_key(tick)] += 1
+        for tick in stored:
+            if tick.late:
+                counts["late"][ledger_key(tick)] += 1
+        await self._aggregate(connection, stored, replaced)
+        return counts
+
+    async def _insert(self, connection: Connection, facts: Mapping[FactKey, Tick]) -> tuple[Collection[FactKey], set[Key]]:
+        if not self._known_facts and await ticks.copy(connection, facts):
+            return facts.keys(), set()
+        new, replaced = await ticks.merge(connection, facts)
+        self._known_facts = len(new) < len(facts)
+        return new, replaced
+
+    async def _aggregate(self, connection: Connection, stored: list[Tick], replaced: set[Key]) -> None:
+        """Merges the fold of new facts; refolds windows in which a copy was replaced; publishes what live windows cannot know."""
+        folded = fold(stored)
+        live = {key(tick) for tick in stored if tick.run is None and not tick.late}
+        untold = {key(tick) for tick in stored if tick.run is not None or tick.late} | replaced
+        if folded:
+            await candles.merge(connection, folded.values(), live)
+            await latest.update(connection, stored)
+        by_run: dict[str, set[Key]] = {}
+        for tick in stored:
+            if tick.run is not None:
+                by_run.setdefault(tick.run, set()).add(key(tick))
+        for run in sorted(await runs.unfinished(connection, by_run.keys())) if by_run else ():
+            await candles.hold(connection, run, by_run[run])
+        if replaced:
+            again = [fold(await ticks.minute(connection, window))[window] for window in sorted(replaced)]
+            await candles.refold(connection, again)
+        if touched := folded.keys() | replaced:
+            await candles.reclose(connection, touched)
+        if untold:
+            await outbox.put(connection, [outbox.candle(found) for found in await candles.read(connection, untold)])
+
+    async def _settle(self, connection: Connection, batch: Batch, counts: dict[str, Counter[LedgerKey]]) -> None:
+        """Closings whose ticks are in, and runs whose markers are."""
+        if batch.closings:
+            await closings.wait(connection, self._cluster, batch.closings)
+        if partitions := sorted({partition for topic, partition in batch.next_offsets if topic in (TICKS.name, CANDLES.name)}):
+            await self._close(connection, partitions, counts)
+        touched = {marker.run for marker, _ in batch.markers} | batch.runs.keys()
+        if touched:
+            await self._end_runs(connection, batch, touched)
+
+    async def _close(self, connection: Connection, partitions: list[int], counts: dict[str, Counter[LedgerKey]]) -> None:
+        ended = await closings.due(connection, self._cluster, partitions)
+        if not ended:
+            return
+        await candles.close_live(connection, ended)
+        await candles.reclose(connection, ended)
+        stored = {candles.key(candle): candle for candle in await candles.read(connection, ended)}
+        again = []
+        for window, live in ended.items():
+            outcome = closings.compare(live, stored.get(window))
+            if outcome == "mismatch":
+                metrics.MISMATCHES.inc()
+                counts["mismatch"][window[0], "", window[3] - window[3] % HOUR] += 1
+                log().error("live candle differs from the stored one", live=str(live), stored=str(stored.get(window)))
+            if outcome != "same" and window in stored:
+                again.append(outbox.candle(stored[window]))
+        await outbox.put(connection, again)
+
+    async def _end_runs(self, connection: Connection, batch: Batch, touched: set[str]) -> None:
+        states = await runs.lock(connection, touched)
+        await runs.update(connection, batch.runs)
+        await runs.mark(connection, batch.markers)
+        said = {marker.run: marker for marker, _ in batch.markers}
+        for run, aborted in sorted((await runs.complete(connection, touched)).items()):
+            if states[run] == "finished":
+                continue
+            marker = said.get(run)
+            sent, message = (marker.sent, marker.message) if marker else (0, "")
+            ended, released = await runs.finish(connection, run, aborted=aborted, sent=sent, message=message)
+            if released:
+                await candles.reclose(connection, released)
+                await outbox.put(connection, [outbox.candle(found) for found in await candles.read(connection, released)])
+            if ended:
+                await outbox.put(connection, [outbox.run(ended)])
+
+    def _open(self) -> Connection:
+        assert self._connection is not None, "connect() comes first"
+        return self._connection
+
+

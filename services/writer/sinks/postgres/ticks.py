@@ -1,0 +1,123 @@
+"""Facts into `ticks`, each once: a plain COPY where all are new, a staged insert where some are known."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+
+from services.writer.batch import FactKey
+from services.writer.sinks.postgres.connection import Connection
+from shared.aggregations import candles
+from shared.events import IndexPrice, Origin, Quote, Tick, Trade
+from shared.time import MINUTE, from_datetime, to_datetime
+
+COLUMNS = (
+    "day source symbol kind id sequence event_time received_at price size side bid ask bid_size ask_size native_symbol late run "
+    "epoch raw_partition raw_offset raw_index"
+).split()
+_DAY_ONE = date(1970, 1, 1)
+_DAYS_LOCK = 7_241_110_002
+_VALUES = "sequence event_time received_at price size side bid ask bid_size ask_size native_symbol late run epoch raw_partition raw_offset raw_index"
+_CONTENT = "({0}.event_time, {0}.sequence, {0}.price, {0}.size, {0}.side, {0}.bid, {0}.ask, {0}.bid_size, {0}.ask_size)"
+_STAGE = "CREATE TEMP TABLE IF NOT EXISTS stage (LIKE ticks INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
+_INSERT = f"""
+INSERT INTO ticks ({", ".join(COLUMNS)}) SELECT {", ".join(COLUMNS)} FROM stage ORDER BY day, source, symbol, kind, id
+ON CONFLICT DO NOTHING RETURNING day, source, symbol, kind, id
+"""
+# Of several copies the least (received_at, content) holds; the values' text stands for the content, the same on both sides.
+_REPLACE = f"""
+UPDATE ticks t SET ({_VALUES.replace(" ", ", ")}) = ({", ".join("s." + name for name in _VALUES.split())})
+FROM stage s
+WHERE (t.day, t.source, t.symbol, t.kind, t.id) = (s.day, s.source, s.symbol, s.kind, s.id)
+  AND (s.received_at, md5({_CONTENT.format("s")}::text)) < (t.received_at, md5({_CONTENT.format("t")}::text))
+RETURNING t.source, t.symbol, t.kind, t.event_time
+"""
+_MINUTE = """
+SELECT * FROM ticks WHERE source = $1 AND symbol = $2 AND kind = $3 AND event_time >= $4 AND event_time < $5 AND day = $6
+"""
+
+
+async def make_days(connection: Connection, days: Iterable[int]) -> None:
+    """A partition for each day (days since 1970), outside the batch's transaction; attaching it blocks no writer."""
+    for number in sorted(days):
+        day = _DAY_ONE + timedelta(days=number)
+        name = f"ticks_{day:%Y%m%d}"
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _DAYS_LOCK)
+            if await connection.fetchval("SELECT 1 FROM tick_days WHERE day = $1", day):
+                continue
+            await connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (LIKE ticks INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+            await connection.execute(f"ALTER TABLE ticks ATTACH PARTITION {name} FOR VALUES FROM ('{day}') TO ('{day + timedelta(days=1)}')")
+            await connection.execute("INSERT INTO tick_days (day) VALUES ($1)", day)
+
+
+async def known_days(connection: Connection) -> set[int]:
+    """The days that have a partition."""
+    return {(row["day"] - _DAY_ONE).days for row in await connection.fetch("SELECT day FROM tick_days")}
+
+
+async def copy(connection: Connection, facts: Mapping[FactKey, Tick]) -> bool:
+    """Stores facts that are all new; False, with nothing stored, if one is known."""
+    try:
+        async with connection.transaction():
+            await connection.copy_records_to_table("ticks", records=map(row, facts.items()), columns=COLUMNS)
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
+
+
+async def merge(connection: Connection, facts: Mapping[FactKey, Tick]) -> tuple[set[FactKey], set[candles.Key]]:
+    """Stores the facts that are new; returns their keys and the windows in which an older copy replaced the stored one."""
+    await connection.execute(_STAGE)
+    await connection.copy_records_to_table("stage", records=map(row, facts.items()), columns=COLUMNS)
+    new = {((day - _DAY_ONE).days, *rest) for day, *rest in await connection.fetch(_INSERT)}
+    replaced: set[candles.Key] = set()
+    if len(new) < len(facts):
+        for source, symbol, kind, event_time in await connection.fetch(_REPLACE):
+            at = from_datetime(event_time)
+            replaced.add((source, symbol, kind, at - at % MINUTE))
+    await connection.execute("TRUNCATE stage")
+    return new, replaced  # type: ignore[return-value]
+
+
+def row(fact: tuple[FactKey, Tick]) -> tuple[Any, ...]:
+    """A fact as a row of `ticks`."""
+    (day, source, symbol, kind, key), tick = fact
+    price: Decimal | None = None
+    size: Decimal | None = None
+    side: str | None = None
+    quote: tuple[Decimal | None, ...] = (None, None, None, None)
+    if type(tick) is Trade:
+        price, size, side = tick.price, tick.size, tick.side
+    elif isinstance(tick, Quote):
+        quote = (tick.bid, tick.ask, tick.bid_size, tick.ask_size)
+    elif isinstance(tick, IndexPrice):
+        price = tick.price
+    origin = tick.origin
+    return (
+        _DAY_ONE + timedelta(days=day), source, symbol, kind, key, tick.sequence, to_datetime(tick.event_time), to_datetime(tick.received_at),
+        price, size, side, *quote, tick.native_symbol, tick.late, tick.run, origin.epoch, origin.partition, origin.offset, origin.index,
+    )  # fmt: skip
+
+
+async def minute(connection: Connection, key: candles.Key) -> list[Tick]:
+    """The stored ticks of one window."""
+    source, symbol, kind, start = key
+    begin = to_datetime(start)
+    rows = await connection.fetch(_MINUTE, source, symbol, kind, begin, begin + timedelta(minutes=1), begin.date())
+    return [tick(found) for found in rows]
+
+
+def tick(found: asyncpg.Record) -> Tick:
+    """A row of `ticks` as the fact it came from."""
+    at, received = from_datetime(found["event_time"]), from_datetime(found["received_at"])
+    origin = Origin(found["epoch"], found["raw_partition"], found["raw_offset"], found["raw_index"])
+    head = (found["symbol"], found["native_symbol"], at)
+    tail = (found["id"], found["sequence"], found["source"], received, origin, found["late"], found["run"])
+    if found["kind"] == "trade":
+        return Trade(*head, found["price"], found["size"], found["side"], *tail)
+    if found["kind"] == "quote":
+        return Quote(*head, found["bid"], found["ask"], found["bid_size"], found["ask_size"], *tail)
+    return IndexPrice(*head, found["price"], *tail)
