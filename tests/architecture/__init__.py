@@ -1,0 +1,1 @@
+"""Rules about the code itself that neither the linter nor the import contracts can state."""
