@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.settings import LocalSettings, inherited
+from deploy.local.settings import inherited, load
 from tests.fixtures import databases
 from tests.fixtures.servers import Server, kafka_part, postgres_part, running, s3_part
 
@@ -45,7 +45,7 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """Where the jars are kept."""
-    return LocalSettings().maven_repository
+    return load().maven_repository
 
 
 @pytest.fixture(scope="session")

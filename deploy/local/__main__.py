@@ -9,7 +9,7 @@ import sys
 
 from deploy.local import control
 from deploy.local.part import StartError
-from deploy.local.settings import LocalSettings
+from deploy.local.settings import load
 
 
 def say(line: str) -> None:
@@ -19,7 +19,7 @@ def say(line: str) -> None:
 
 def main() -> int:
     try:
-        control.supervise(LocalSettings(), tuple(sys.argv[1:]), say, lambda *_: None)
+        control.supervise(load(), tuple(sys.argv[1:]), say, lambda *_: None)
     except control.AlreadyRunningError:
         say("the stack is running already")
         return 1

@@ -108,6 +108,6 @@ def _write_lock(repository: Path) -> None:
 
 
 if __name__ == "__main__":
-    from deploy.local.settings import LocalSettings
+    from deploy.local.settings import load
 
-    _write_lock(LocalSettings().maven_repository)
+    _write_lock(load().maven_repository)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deploy.local.part import StartError
 
 
 class LocalSettings(BaseSettings):
@@ -20,16 +22,16 @@ class LocalSettings(BaseSettings):
     home: Path = Field(default=Path(".tickplant"), alias="TICKPLANT_HOME")
     maven_repository: Path = Field(default=Path.home() / ".m2" / "repository", alias="M2_REPO")
 
-    kafka_port: int = Field(default=19092, alias="TICKPLANT_KAFKA_PORT")
-    kafka_controller_port: int = Field(default=19093, alias="TICKPLANT_KAFKA_CONTROLLER_PORT")
-    postgres_port: int = Field(default=15432, alias="TICKPLANT_POSTGRES_PORT")
-    s3_port: int = Field(default=19000, alias="TICKPLANT_S3_PORT")
+    kafka_port: int = Field(default=19092, ge=1, le=65535, alias="TICKPLANT_KAFKA_PORT")
+    kafka_controller_port: int = Field(default=19093, ge=1, le=65535, alias="TICKPLANT_KAFKA_CONTROLLER_PORT")
+    postgres_port: int = Field(default=15432, ge=1, le=65535, alias="TICKPLANT_POSTGRES_PORT")
+    s3_port: int = Field(default=19000, ge=1, le=65535, alias="TICKPLANT_S3_PORT")
     api_host: str = Field(default="127.0.0.1", alias="API_HOST")
-    api_port: int = Field(default=8000, alias="API_PORT")
-    fetcher_port: int = Field(default=9101, alias="TICKPLANT_FETCHER_PORT")
-    transformer_port: int = Field(default=9102, alias="TICKPLANT_TRANSFORMER_PORT")
-    writer_port: int = Field(default=9103, alias="TICKPLANT_WRITER_PORT")
-    api_telemetry_port: int = Field(default=9104, alias="TICKPLANT_API_TELEMETRY_PORT")
+    api_port: int = Field(default=8000, ge=1, le=65535, alias="API_PORT")
+    fetcher_port: int = Field(default=9101, ge=1, le=65535, alias="TICKPLANT_FETCHER_PORT")
+    transformer_port: int = Field(default=9102, ge=1, le=65535, alias="TICKPLANT_TRANSFORMER_PORT")
+    writer_port: int = Field(default=9103, ge=1, le=65535, alias="TICKPLANT_WRITER_PORT")
+    api_telemetry_port: int = Field(default=9104, ge=1, le=65535, alias="TICKPLANT_API_TELEMETRY_PORT")
 
     kafka_bootstrap_servers: str | None = Field(default=None, alias="KAFKA_BOOTSTRAP_SERVERS")
     database_url: str | None = Field(default=None, alias="DATABASE_URL")
@@ -40,6 +42,15 @@ class LocalSettings(BaseSettings):
     def s3_is_external(self) -> bool:
         """A bucket without an endpoint means AWS itself."""
         return bool(self.s3_endpoint or self.s3_bucket)
+
+
+def load() -> LocalSettings:
+    """The settings; raises StartError that names every variable at fault."""
+    try:
+        return LocalSettings()
+    except ValidationError as error:
+        faults = [f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors(include_url=False)]
+        raise StartError("\n".join(faults)) from error
 
 
 def setting_of(field: str) -> str:

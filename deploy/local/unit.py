@@ -16,6 +16,7 @@ import psutil
 
 from deploy.local.logs import Log
 from deploy.local.part import Command, Part
+from deploy.local.threads import in_thread
 
 PROBE_INTERVAL = 0.1
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
@@ -86,7 +87,7 @@ class Unit:
 
     async def _run_once(self) -> int:
         self._set("starting", "")
-        self._command = await asyncio.to_thread(self.part.prepare)
+        self._command = await in_thread(self.part.prepare)
         if self._stopping.is_set():
             return 0
         self._process = process = await asyncio.create_subprocess_exec(
@@ -106,7 +107,7 @@ class Unit:
         """Probe until ready, then wait for the end; returns the exit code."""
         exited = asyncio.create_task(process.wait())
         while not exited.done():
-            reason = await asyncio.to_thread(self.part.probe)
+            reason = await in_thread(self.part.probe)
             if reason is None and process.returncode is None:
                 self._set("ready", "")
                 self.ready.set()

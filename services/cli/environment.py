@@ -12,8 +12,8 @@ def load_environment() -> None:
     Call it first in a command, before `shared.settings` is read.
     """
     from deploy.local import control
-    from deploy.local.settings import LocalSettings, offer
+    from deploy.local.settings import load, offer
 
-    stack = control.running(LocalSettings().home.resolve())
+    stack = control.running(load().home.resolve())
     if stack:
         offer(stack.environment)

@@ -5,9 +5,13 @@ Invariant: an error a user can act on is one line on stderr and exit code 1, nev
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
+from deploy.local.part import StartError
 from services.cli.commands import COMMANDS
+from services.cli.terminal import fail
 
 
 def application() -> typer.Typer:
@@ -18,4 +22,7 @@ def application() -> typer.Typer:
 
 
 def main() -> None:
-    application()()
+    try:
+        application()()
+    except StartError as error:
+        sys.exit(fail(str(error)).exit_code)

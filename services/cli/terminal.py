@@ -5,6 +5,7 @@ Invariant: results go to stdout, errors to stderr.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from zlib import crc32
 
@@ -15,7 +16,8 @@ NAME_WIDTH = 12
 
 
 def say(line: str) -> None:
-    typer.echo(line)
+    with contextlib.suppress(BrokenPipeError):
+        typer.echo(line)
 
 
 def echo(name: str, line: str) -> None:
@@ -23,7 +25,9 @@ def echo(name: str, line: str) -> None:
     prefix = f"{name:<{NAME_WIDTH}} | "
     if sys.stdout.isatty():
         prefix = typer.style(prefix, fg=COLOURS[crc32(name.encode()) % len(COLOURS)])
-    typer.echo(prefix + line)
+    # Whoever read the output may have gone; the log file has the line.
+    with contextlib.suppress(BrokenPipeError):
+        typer.echo(prefix + line)
 
 
 def fail(message: str, code: int = 1) -> typer.Exit:

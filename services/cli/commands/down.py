@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def down() -> None:
     """Stop everything that `up` started; the data stay."""
     from deploy.local import control
-    from deploy.local.settings import LocalSettings
+    from deploy.local.settings import load
 
-    if not control.down(LocalSettings().home.resolve(), terminal.say):
+    if not control.down(load().home.resolve(), terminal.say):
         terminal.say("nothing is running")

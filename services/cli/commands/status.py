@@ -28,9 +28,9 @@ def register(app: typer.Typer) -> None:
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show what runs, what is ready, and what is not and why."""
     from deploy.local import control
-    from deploy.local.settings import LocalSettings
+    from deploy.local.settings import load
 
-    stack = control.running(LocalSettings().home.resolve())
+    stack = control.running(load().home.resolve())
     if stack is None:
         terminal.say(
             json.dumps({"running": False, "ready": False, "parts": []}) if as_json else "nothing is running; start it with: make up"

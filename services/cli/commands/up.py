@@ -22,11 +22,10 @@ def up(
 ) -> None:
     """Start Kafka, Postgres, S3 and the services."""
     from deploy.local import control
-    from deploy.local.part import StartError
-    from deploy.local.settings import LocalSettings
+    from deploy.local.settings import load
     from services.cli.commands.status import show
 
-    settings = LocalSettings()
+    settings = load()
     names = tuple(name.strip() for name in only.split(",") if name.strip())
     if stack := control.running(settings.home.resolve()):
         terminal.say("the stack is running already:")
@@ -37,7 +36,5 @@ def up(
             control.supervise(settings, names, terminal.say, terminal.echo)
         elif not control.detach(settings, names, terminal.say):
             raise typer.Exit(1)
-    except StartError as error:
-        raise terminal.fail(str(error)) from error
     except control.AlreadyRunningError as error:
         raise terminal.fail("the stack is being started by another process") from error

@@ -1,0 +1,94 @@
+"""`tickplant ingest prices|frames`: ask the fetcher to read a file.
+
+Invariant: what can be known to be wrong before the file is read is said here, and nothing is published then.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli import runs, terminal
+
+SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+File = Annotated[Path, typer.Argument(help="The file, plain or gzip; the fetcher must be allowed to read its folder.", show_default=False)]
+Wait = Annotated[bool, typer.Option("--wait", help="Show progress, then the ledger; exit code 1 if the run failed.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group `ingest`."""
+    group = typer.Typer(help="Bring files in.", no_args_is_help=True)
+    group.command()(prices)
+    group.command()(frames)
+    app.add_typer(group, name="ingest")
+
+
+def prices(
+    file: File,
+    source: Annotated[str, typer.Option(help="Who says these prices, like binance.", show_default=False)],
+    symbol: Annotated[str, typer.Option(help="The symbol of every row, like BTC-USDT, where the file has no column for it.")] = "",
+    column: Annotated[list[str] | None, typer.Option(help="Our name of a column = the file's, like price=px. Repeatable.")] = None,
+    header: Annotated[str, typer.Option(help="Names for the columns of a file without a header, comma-separated.")] = "",
+    timezone: Annotated[str, typer.Option(help="The zone of timestamps that name none, like America/New_York.")] = "UTC",
+    wait: Wait = False,
+) -> None:
+    """Ingest a CSV of trades, quotes or prices."""
+    from shared.runs import PricesRequest
+
+    request = PricesRequest(
+        str(_existing(file)),
+        symbol or None,
+        dict(_mapping(given) for given in column or []),
+        next(csv.reader([header])) if header else [],
+        timezone,
+    )
+    _ask("prices", _named(source), request, wait=wait)
+
+
+def frames(
+    file: File,
+    provider: Annotated[str, typer.Option(help="Whose frames these are, like coinbase.", show_default=False)],
+    source: Annotated[str, typer.Option(help="The source's name if it is not the provider's: it begins with it, like coinbase-2.")] = "",
+    wait: Wait = False,
+) -> None:
+    """Ingest a recorded session, `receive time: frame` per line."""
+    from shared.providers import PROVIDERS
+    from shared.runs import FramesRequest
+
+    if provider not in PROVIDERS:
+        raise terminal.fail(f"--provider {provider!r} is none of {', '.join(PROVIDERS)}")
+    name = _named(source or provider)
+    if name != provider and not name.startswith(f"{provider}-"):
+        raise terminal.fail(f"--source {name!r} must be {provider!r} or begin with '{provider}-': it tells how the frames are read")
+    _ask("frames", name, FramesRequest(str(_existing(file)), provider), wait=wait)
+
+
+def _ask(kind: str, source: str, request: object, *, wait: bool) -> None:
+    found = runs.settings()
+    run = runs.new("prices", "prices", source, request) if kind == "prices" else runs.new("frames", "frames", source, request)
+    runs.publish(found, [run])
+    if wait and not runs.wait(found, run.run_id):
+        raise typer.Exit(1)
+
+
+def _existing(file: Path) -> Path:
+    if not file.is_file():
+        raise terminal.fail(f"{file} is not a file" if file.exists() else f"there is no file {file}")
+    return file.resolve()
+
+
+def _named(source: str) -> str:
+    if not SOURCE.fullmatch(source):
+        raise terminal.fail(f"--source {source!r} must be lower-case letters, digits and dashes, at most 64")
+    return source
+
+
+def _mapping(given: str) -> tuple[str, str]:
+    ours, _, theirs = given.partition("=")
+    if not ours.strip() or not theirs.strip():
+        raise terminal.fail(f"--column {given!r} must be our name = the file's, like price=px")
+    return ours.strip(), theirs.strip()
