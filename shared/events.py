@@ -154,6 +154,7 @@ class Marker(msgspec.Struct, frozen=True, tag_field="kind", tag="marker", omit_d
     sent: int = 0  # rows the fetcher published, in all
     message: str = ""
     origin: Origin = NOWHERE
+    rejected: int = 0  # rows the fetcher dead-lettered itself, in all; not among `sent`
 
 
 class Count(msgspec.Struct, frozen=True, array_like=True):

@@ -74,6 +74,7 @@ class Fetcher(BaseModel):
     allowed_folders: list[Path] = [Path.cwd()]
     max_file_bytes: int = 64 * 1024**3
     in_flight: int = Field(20_000, ge=1)
+    concurrent_runs: int = Field(2, ge=1, le=32)
     heartbeat_seconds: float = Field(1.0, gt=0)
 
 

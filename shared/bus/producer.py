@@ -27,7 +27,7 @@ class Producer:
         self._options = {"client_id": client_id, "compression_type": compression}
         self._prefix = kafka.topic_prefix
         self._client: AIOKafkaProducer | None = None
-        self._open: dict[tuple[str, int], list[tuple[bytes | None, bytes | None, Headers, int]]] = {}
+        self._open: dict[tuple[str, int], list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]]] = {}
         self._sent: list[asyncio.Future[Any]] = []
         self.failed = False
 
@@ -70,7 +70,7 @@ class Producer:
     ) -> None:
         """Queues one record; it goes out with the next `push` or `flush`. `timestamp_ms` defaults to now, the production time."""
         at = int(time.time() * 1000) if timestamp_ms is None else timestamp_ms
-        self._open.setdefault((self._prefix + topic.name, partition), []).append((key, value, headers, at))
+        self._open.setdefault((self._prefix + topic.name, partition), []).append((key, value, list(headers), at))
 
     async def push(self) -> None:
         """Hands all queued records to the sender, in order within each partition; does not wait for their acknowledgement."""
@@ -84,7 +84,7 @@ class Producer:
             raise Unavailable(f"Kafka: {fault!r}") from fault
 
     async def _send(
-        self, client: AIOKafkaProducer, topic: str, partition: int, records: list[tuple[bytes | None, bytes | None, Headers, int]]
+        self, client: AIOKafkaProducer, topic: str, partition: int, records: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]]
     ) -> None:
         batch = client.create_batch()
         for key, value, headers, at in records:

@@ -49,12 +49,12 @@ class Health:
                 found[name] = said
         return found
 
-    async def livez(self, request: Request) -> Response:
+    async def livez(self, request: Request | None = None) -> Response:
         """200 while every loop turns."""
         stalled = self.stalled()
         return JSONResponse({"status": "stalled" if stalled else "ok", "loops": stalled}, 503 if stalled else 200)
 
-    async def readyz(self, request: Request) -> Response:
+    async def readyz(self, request: Request | None = None) -> Response:
         """200 when every dependency answers; otherwise 503 with what is wrong, by name."""
         faults = await self.faults()
         checks = {name: faults.get(name, "ok") for name in self._checks}

@@ -1,0 +1,84 @@
+"""Runs as records of pipeline.runs.v1: their ids, requests and order. A final status holds against any other, however records arrive.
+
+The id begins with how the rows are read (`prices-`, `frames-`), whatever the kind of the run: a replay of price rows is a `prices-…` run.
+"""
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from shared.events import Run
+from shared.partitioning import partition
+from shared.records import cloud_event
+from shared.time import to_datetime
+from shared.topics import RUNS
+
+RowKind = Literal["prices", "frames"]
+FINAL = frozenset({"published", "finished", "failed"})
+_decode = msgspec.json.Decoder(Run).decode
+
+
+class PricesRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A CSV of trades, quotes or prices. `columns` maps our names to the file's; `header` names the columns of a file that does not."""
+
+    path: str
+    symbol: str | None = None
+    columns: dict[str, str] = {}
+    header: list[str] = []
+    timezone: str = "UTC"
+    file: dict[str, int] = {}  # size and mtime (ns) of the file as first opened: a resumed run reads the same bytes
+
+
+class FramesRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A recorded session, `receive time: frame` per line."""
+
+    path: str
+    provider: str
+    file: dict[str, int] = {}
+
+
+class ReplayRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Dead letters in fixed ranges [first, end) of pipeline.dlq.v1 that become rows of this run, in partition and offset order."""
+
+    rows: RowKind
+    ranges: list[tuple[int, int, int]]  # partition, first, end
+    reason: str | None = None
+    run: str | None = None
+
+
+class Outgoing(NamedTuple):
+    """A Run as a record to publish."""
+
+    partition: int
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+def new_id(rows: RowKind, at: int, token: str) -> str:
+    """`prices-20210108T000000-3fa9c1` from a time in us and six hex digits."""
+    return f"{rows}-{to_datetime(at):%Y%m%dT%H%M%S}-{token}"
+
+
+def record(run: Run) -> Outgoing:
+    """The run as it stands, keyed by its id."""
+    headers = cloud_event("run", source=run.source, subject=run.run_id, event_id=f"{run.run_id}:{run.updated_at}", time_us=run.updated_at)
+    return Outgoing(home(run.run_id), run.run_id.encode(), msgspec.json.encode(run), headers)
+
+
+def home(run_id: str) -> int:
+    """The partition of pipeline.runs.v1 that holds the run."""
+    return partition(run_id.encode(), RUNS.partitions)
+
+
+def read(value: bytes | None) -> Run | None:
+    """The run of a record's value; None where it is none."""
+    try:
+        return _decode(value) if value else None
+    except msgspec.MsgspecError:
+        return None
+
+
+def newest(a: Run, b: Run) -> Run:
+    """Of two records of one run the one that holds: a final one, then the further one; commutative."""
+    return max(a, b, key=lambda run: (run.status in FINAL, run.status == "finished", run.attempts, run.sent, run.updated_at))

@@ -1,0 +1,87 @@
+"""Starts the services as processes of a test's own: own topic prefix, own database, own ports; kills what it started."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+COMMANDS = {
+    "fetcher": ["-m", "services.fetcher"],
+    "transformer": ["-m", "services.transformer"],
+    "writer": ["-m", "services.writer", "--sink", "postgres"],
+    "api": ["-m", "services.api"],
+}
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Services:
+    """The processes of one test, by name (`writer`, `writer-2`, …); what a name's first word says is what runs."""
+
+    def __init__(self, environment: dict[str, str], logs: Path) -> None:
+        self._environment = {**os.environ, **environment}
+        self._logs = logs
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._files: list[IO[bytes]] = []
+        self.ports: dict[str, int] = {}
+        self.api_port = free_port()
+
+    def start(self, name: str) -> None:
+        """Starts a service; returns at once."""
+        self.ports[name] = free_port()
+        environment = {**self._environment, "TELEMETRY__PORT": str(self.ports[name]), "API_PORT": str(self.api_port)}
+        log = (self._logs / f"{name}.log").open("ab")
+        self._files.append(log)
+        command = [sys.executable, *COMMANDS[name.split("-")[0]]]
+        self._processes[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def kill(self, name: str) -> None:
+        """kill -9."""
+        process = self._processes.pop(name)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def stop(self, name: str) -> int:
+        """SIGTERM; the exit code, within the ten seconds a service has."""
+        process = self._processes.pop(name)
+        process.terminate()
+        return process.wait(timeout=15)
+
+    def running(self, name: str) -> bool:
+        """Whether the process is there."""
+        return name in self._processes and self._processes[name].poll() is None
+
+    def wait_ready(self, name: str, seconds: float = 30) -> None:
+        """Until /readyz says 200."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if httpx.get(f"http://127.0.0.1:{self.ports[name]}/readyz", timeout=2).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                if not self.running(name):
+                    break
+            time.sleep(0.1)
+        raise AssertionError(f"{name} is not ready:\n{self.log(name)[-3000:]}")
+
+    def log(self, name: str) -> str:
+        """What the service logged."""
+        return (self._logs / f"{name}.log").read_text(errors="replace")
+
+    def close(self) -> None:
+        """Kills what still runs."""
+        for name in list(self._processes):
+            self.kill(name)
+        for file in self._files:
+            file.close()
