@@ -1,0 +1,12 @@
+"""The api: answers over HTTP from what the writer has stored.
+
+__main__ -> runner -> app             the process, its server, the routes in one application
+protocol                              what an endpoint is
+routes/                               one module per subject, listed in `routes.ENDPOINTS`
+queries                               all SQL; `records` makes values of its rows
+parameters, pages, intervals          what a request says: pure
+candles                               windows, coarser candles, filling: pure; `reader` feeds it from the store
+answers, problems, document           what an answer looks like
+
+Invariant: it only reads, and one request reads one state of the store.
+"""

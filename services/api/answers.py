@@ -1,0 +1,154 @@
+"""The rows of answers: money as JSON numbers with all their digits, times as ISO-8601 `Z`, null where a value is not known.
+
+Invariant: no number passes through a float, and none is written with an exponent.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated
+
+import msgspec
+
+from shared import time
+from shared.events import Kind
+
+Money = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "number"})]
+Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+iso = lru_cache(maxsize=65536)(time.to_iso)
+_ENCODER = msgspec.json.Encoder()
+
+
+class Symbol(msgspec.Struct, frozen=True):
+    """A symbol that a source has ticks of."""
+
+    symbol: str
+    source: str
+    kind: str
+    native_symbol: str
+    last_event_time: Time
+
+
+class Latest(msgspec.Struct, frozen=True):
+    """The newest price of a source's symbol; a quote's price is its mid."""
+
+    source: str
+    symbol: str
+    kind: str
+    native_symbol: str
+    event_time: Time
+    received_at: Time
+    sequence: int
+    id: str
+    price: Money
+    size: Money | None
+    bid: Money | None
+    ask: Money | None
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """A stored fact; `origin` is the raw record it came from (epoch/partition/offset/index)."""
+
+    source: str
+    symbol: str
+    kind: str
+    native_symbol: str
+    event_time: Time
+    received_at: Time
+    sequence: int
+    id: str
+    price: Money | None
+    size: Money | None
+    side: str | None
+    bid: Money | None
+    ask: Money | None
+    bid_size: Money | None
+    ask_size: Money | None
+    late: bool
+    run: str | None
+    origin: str
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a tick stands in the order of its source, symbol and kind."""
+
+    event_time: Time
+    sequence: int
+    id: str
+
+
+class Candle(msgspec.Struct, frozen=True):
+    """One window; a row that was made to fill a hole is `filled` and has no `first`, `last` and `is_closed`."""
+
+    source: str
+    symbol: str
+    kind: Kind
+    interval: str
+    start: Time
+    end: Time
+    open: Money | None
+    high: Money | None
+    low: Money | None
+    close: Money | None
+    volume: Money | None
+    quote_volume: Money | None
+    vwap: Money | None
+    trade_count: int
+    tick_count: int
+    buy_volume: Money | None
+    sell_volume: Money | None
+    first: Place | None
+    last: Place | None
+    is_closed: bool | None
+    late_count: int
+    revision: int
+    filled: bool
+
+
+class Run(msgspec.Struct, frozen=True):
+    """A run, as it last reported itself."""
+
+    run_id: str
+    run_kind: str
+    status: str
+    source: str
+    requested_at: Time
+    updated_at: Time
+    finished_at: Time | None
+    request: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
+    sent: int
+    bytes_read: int
+    bytes_total: int
+    attempts: int
+    message: str
+
+
+class RunCounts(Run, frozen=True):
+    """A run with its ledger: received = stored + duplicate + rejected once it is finished."""
+
+    received: int
+    stored: int
+    duplicate: int
+    rejected: int
+    late: int
+    rejected_by_reason: dict[str, int]
+
+
+def money(value: Decimal | None) -> msgspec.Raw | None:
+    """The number as it is stored, trailing zeros included."""
+    return None if value is None else number(value)
+
+
+def number(value: Decimal) -> msgspec.Raw:
+    """The digits of a value that is known."""
+    return msgspec.Raw(format(value, "f").encode())
+
+
+def page(rows: Sequence[msgspec.Struct], next_url: str | None) -> bytes:
+    """`{"results": [...], "next_url": ...}`."""
+    return _ENCODER.encode({"results": rows, "next_url": next_url})
+
+
+def single(row: msgspec.Struct) -> bytes:
+    """An answer that is one row."""
+    return _ENCODER.encode(row)

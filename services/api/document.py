@@ -1,0 +1,95 @@
+"""The OpenAPI document and the page at /docs, both made from the endpoints; the page needs nothing from elsewhere."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from services.api import problems
+from services.api.parameters import Parameter
+from services.api.protocol import Endpoint
+
+VERSION = "1"
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "parameter": {"type": "string", "description": "The parameter at fault"},
+    },
+}
+_STYLE = "body{font:15px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}td,th{text-align:left;padding:.2rem .8rem .2rem 0}"
+
+
+def openapi(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the endpoints."""
+    rows = [endpoint.row for endpoint in endpoints if endpoint.row is not None]
+    _, schemas = msgspec.json.schema_components(rows, ref_template="#/components/schemas/{name}")
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Tickplant", "version": VERSION, "description": "Prices are JSON numbers with all their digits; times are UTC."},
+        "paths": {endpoint.path: {"get": _operation(endpoint)} for endpoint in endpoints},
+        "components": {"schemas": {**schemas, "Problem": _PROBLEM}},
+    }
+
+
+def page(endpoints: Sequence[Endpoint]) -> str:
+    """The endpoints as HTML, each with a request to try."""
+    sections = "".join(_section(endpoint) for endpoint in endpoints)
+    head = f"<!doctype html><html lang=en><meta charset=utf-8><title>Tickplant API</title><style>{_STYLE}</style>"
+    return f'{head}<h1>Tickplant API</h1><p>Machine-readable: <a href="/openapi.json">/openapi.json</a></p>{sections}</html>'
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "operationId": endpoint.path.strip("/").replace("/{id}", "_by_id"),
+        "summary": endpoint.summary,
+        "description": endpoint.description,
+        "parameters": [_parameter(parameter) for parameter in endpoint.parameters],
+        "responses": {
+            "200": {"description": "OK", "content": {"application/json": {"schema": _answer(endpoint)}}},
+            "default": {
+                "description": "A problem (RFC 9457)",
+                "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            },
+        },
+    }
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    shown = {"name": parameter.name, "in": parameter.place, "required": parameter.required, "description": parameter.description}
+    return {**shown, "schema": dict(parameter.schema)}
+
+
+def _answer(endpoint: Endpoint) -> dict[str, Any]:
+    if endpoint.row is None:
+        return {"type": "object"}
+    row = {"$ref": f"#/components/schemas/{endpoint.row.__name__}"}
+    if not endpoint.listed:
+        return row
+    properties = {"results": {"type": "array", "items": row}, "next_url": {"type": ["string", "null"]}}
+    return {"type": "object", "required": ["results", "next_url"], "properties": properties}
+
+
+def _section(endpoint: Endpoint) -> str:
+    rows = "".join(
+        f"<tr><td><code>{escape(found.name)}</code>{' (required)' if found.required else ''}<td>{escape(found.description)}"
+        for found in endpoint.parameters
+    )
+    table = f"<table>{rows}</table>" if rows else ""
+    heading = f"<h2><code>GET {escape(endpoint.path)}</code></h2>"
+    return f"{heading}<p>{escape(endpoint.summary)}. {escape(endpoint.description)}</p>{table}{_try(endpoint)}"
+
+
+def _try(endpoint: Endpoint) -> str:
+    if "{" in endpoint.path:
+        return ""
+    needed = urlencode([(found.name, found.example) for found in endpoint.parameters if found.required and found.example])
+    url = escape(f"{endpoint.path}?{needed}" if needed else endpoint.path)
+    return f'<p>Try <a href="{url}">{url}</a></p>'

@@ -1,0 +1,83 @@
+"""Every error as RFC 9457 `application/problem+json`.
+
+Invariant: a bad parameter is named, and nothing of the inside is told.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.errors import Unavailable
+from shared.telemetry import logs
+
+RETRY_AFTER_SECONDS = 2
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """An answer that is an error; `parameter` is the name of the parameter at fault, where one is."""
+
+    def __init__(self, status: HTTPStatus, detail: str, *, parameter: str | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.parameter = parameter
+
+
+class Invalid(Problem):
+    """A parameter that cannot be used: 422, with what was given and what is expected."""
+
+    def __init__(self, parameter: str, fault: str) -> None:
+        super().__init__(HTTPStatus.UNPROCESSABLE_ENTITY, f"{parameter}: {fault}", parameter=parameter)
+
+
+def missing(what: str) -> Problem:
+    """404 for a thing that is not stored."""
+    return Problem(HTTPStatus.NOT_FOUND, what)
+
+
+def render(problem: Problem, instance: str, headers: dict[str, str] | None = None) -> Response:
+    """The problem document; `instance` is the path that was asked."""
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": problem.status.phrase,
+        "status": problem.status.value,
+        "detail": problem.detail,
+        "instance": instance,
+    }
+    if problem.parameter is not None:
+        document["parameter"] = problem.parameter
+    return Response(msgspec.json.encode(document), problem.status.value, headers, MEDIA_TYPE)
+
+
+async def on_problem(request: Request, fault: Exception) -> Response:
+    """What a route raised on purpose."""
+    assert isinstance(fault, Problem)
+    return render(fault, request.url.path)
+
+
+async def on_http(request: Request, fault: Exception) -> Response:
+    """What the router says: an unknown path, a method that is not allowed."""
+    assert isinstance(fault, HTTPException)
+    detail = f"{request.method} {request.url.path[:200]} is not served here; /docs lists what is"
+    return render(Problem(HTTPStatus(fault.status_code), detail), request.url.path, dict(fault.headers or {}))
+
+
+async def on_unavailable(request: Request, fault: Exception) -> Response:
+    """The store does not answer, or not in time."""
+    logs.log().warning("unavailable", path=request.url.path, error=str(fault))
+    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(fault))
+    return render(problem, request.url.path, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+async def on_fault(request: Request, fault: Exception) -> Response:
+    """A defect of ours: the log has it, the answer does not."""
+    logs.log().error("fault", path=request.url.path, error=repr(fault), exc_info=fault)
+    return render(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault in the service; its log says which"), request.url.path)
+
+
+HANDLERS: dict[int | type[Exception], Any] = {Problem: on_problem, HTTPException: on_http, Unavailable: on_unavailable, Exception: on_fault}

@@ -1,0 +1,217 @@
+"""All SQL of the api: one statement a question, each bounded, each served by an index that the schema names for it.
+
+Text columns are `COLLATE "C"`, so the store orders as Python does. Times go in and out as integer microseconds.
+Invariant: a session can only read, and a statement ends in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import asyncpg
+
+from shared.errors import Unavailable
+from shared.settings import Database
+from shared.time import SECOND, to_datetime
+
+CONNECT_SECONDS = 3.0
+ACQUIRE_SECONDS = 5.0
+STATEMENT_SECONDS = 8.0
+CHUNK = 1000
+_PG_EPOCH = 946_684_800 * SECOND  # 2000-01-01, where Postgres counts from
+
+SYMBOLS = """
+SELECT symbol, source, kind, native_symbol, event_time FROM latest
+WHERE (symbol, source, kind) > ($1, $2, $3) ORDER BY symbol, source, kind LIMIT $4"""
+
+LATEST = """
+SELECT DISTINCT ON (source, symbol)
+       source, symbol, kind, native_symbol, event_time, received_at, sequence, id, price, size, bid, ask
+FROM latest
+WHERE ($1::text IS NULL OR source = $1) AND ($2::text IS NULL OR symbol = $2) AND ($3::text IS NULL OR kind = $3)
+  AND (source, symbol) > ($4, $5)
+ORDER BY source, symbol, event_time DESC, sequence DESC, id DESC, kind LIMIT $6"""
+
+# One ordered index scan per source and kind, merged: without it a page would sort every tick of the symbol.
+TICKS = """
+SELECT t.source, t.symbol, t.kind, t.native_symbol, t.event_time, t.received_at, t.sequence, t.id, t.price, t.size, t.side,
+       t.bid, t.ask, t.bid_size, t.ask_size, t.late, t.run, t.epoch, t.raw_partition, t.raw_offset, t.raw_index
+FROM latest l CROSS JOIN LATERAL (
+    SELECT * FROM ticks
+    WHERE symbol = l.symbol AND source = l.source AND kind = l.kind
+      AND event_time >= $4 AND event_time < $5 AND day >= $6 AND day <= $7
+      AND (event_time, sequence, id) >= ($8, $9, $10)
+      AND (event_time, sequence, id, source, kind) > ($8, $9, $10, $11, $12)
+    ORDER BY event_time, sequence, id LIMIT $13
+) t
+WHERE l.symbol = $1 AND ($2::text IS NULL OR l.source = $2) AND ($3::text IS NULL OR l.kind = $3)
+ORDER BY t.event_time, t.sequence, t.id, t.source, t.kind LIMIT $13"""
+
+_MINUTES = """
+SELECT source, symbol, kind, start, open, high, low, close, volume, quote_volume, buy_volume, sell_volume,
+       trade_count, tick_count, late_count, first_time, first_sequence, first_id, last_time, last_sequence, last_id, is_closed
+FROM candles
+WHERE symbol = $1 AND kind = $2 AND start >= $3 AND start < $4 AND (start >= $5 OR source > $6) AND {source}
+ORDER BY start, source LIMIT $8"""
+MINUTES = _MINUTES.format(source="$7::text IS NULL")
+MINUTES_OF_SOURCE = _MINUTES.format(source="source = $7")
+
+# The sources of a symbol and kind, with when each was first and last heard of.
+EXTENT = """
+SELECT l.source, f.start, l.event_time
+FROM latest l CROSS JOIN LATERAL (
+    SELECT start FROM candles WHERE source = l.source AND symbol = l.symbol AND kind = l.kind ORDER BY start LIMIT 1
+) f
+WHERE l.symbol = $1 AND l.kind = $2 AND ($3::text IS NULL OR l.source = $3) ORDER BY l.source"""
+
+CLOSES_BEFORE = """
+SELECT s.source, c.close
+FROM unnest($3::text[]) AS s(source) CROSS JOIN LATERAL (
+    SELECT close FROM candles WHERE source = s.source AND symbol = $1 AND kind = $2 AND start < $4 ORDER BY start DESC LIMIT 1
+) c"""
+
+_TICK_VALUES = "source, symbol, kind, event_time, sequence, id, price, size, side, bid, ask, late"
+TICKS_AS_OF = f"""
+SELECT {_TICK_VALUES} FROM ticks
+WHERE symbol = $1 AND kind = $2 AND source = ANY($3::text[])
+  AND event_time >= $4 AND event_time < $5 AND day >= $6 AND day <= $7 AND received_at <= $8"""
+
+TICKS_BEFORE_AS_OF = f"""
+SELECT t.* FROM unnest($3::text[]) AS s(source) CROSS JOIN LATERAL (
+    SELECT {_TICK_VALUES} FROM ticks
+    WHERE source = s.source AND symbol = $1 AND kind = $2 AND event_time < $4 AND day <= $5 AND received_at <= $6
+    ORDER BY event_time DESC, sequence DESC, id DESC LIMIT 1
+) t"""
+
+_RUN = """run_id, run_kind, status, source, requested_at, updated_at, finished_at, request::text, sent, bytes_read, bytes_total,
+       attempts, message"""
+RUNS = f"""
+SELECT {_RUN} FROM runs
+WHERE ($1::timestamptz IS NULL OR (requested_at, run_id) < ($1, $2)) ORDER BY requested_at DESC, run_id DESC LIMIT $3"""
+
+RUN = f"""
+SELECT {_RUN}, t.received, l.stored, l.duplicate, l.rejected, l.late, d.reasons, d.counts
+FROM runs
+CROSS JOIN LATERAL (SELECT coalesce(sum(received), 0)::bigint AS received FROM tallies WHERE run = run_id AND run <> '') t
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(stored), 0)::bigint AS stored, coalesce(sum(duplicate), 0)::bigint AS duplicate,
+           coalesce(sum(rejected), 0)::bigint AS rejected, coalesce(sum(late), 0)::bigint AS late
+    FROM ledger WHERE run = run_id AND run <> ''
+) l
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(reason ORDER BY reason), '{{}}') AS reasons, coalesce(array_agg(n ORDER BY reason), '{{}}') AS counts
+    FROM (SELECT reason, count(*) AS n FROM dead_letters WHERE run = run_id GROUP BY reason) r
+) d
+WHERE run_id = $1"""
+
+CHECK = "SELECT 1 FROM latest LIMIT 1"
+
+Take = Callable[[Sequence[asyncpg.Record]], bool]
+
+
+class Store:
+    """The pool of reading sessions. It connects when it is first asked, and again after an outage."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        """All rows of one statement; raises `Unavailable`."""
+        with _unavailable():
+            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                return await connection.fetch(sql, *values)
+
+    async def scan(self, sql: str, *values: Any, take: Take) -> None:
+        """Hands the rows to `take` in chunks, all of one snapshot, until it says that it wants no more; raises `Unavailable`."""
+        with _unavailable():
+            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection, connection.transaction(readonly=True):
+                cursor = await connection.cursor(sql, *values)
+                while chunk := await cursor.fetch(CHUNK):
+                    if not take(chunk):
+                        return
+
+    async def check(self) -> str | None:
+        """What is wrong with the store, or None."""
+        try:
+            await self.fetch(CHECK)
+        except Unavailable as fault:
+            return str(fault)
+        return None
+
+    async def close(self) -> None:
+        """Ends the sessions, whatever they are doing."""
+        self._pool.terminate()
+
+
+async def connect(database: Database) -> Store:
+    """A store on this database; nothing is connected yet."""
+    pool = await asyncpg.create_pool(
+        database.url.get_secret_value(),
+        min_size=0,
+        max_size=database.pool_size,
+        timeout=CONNECT_SECONDS,
+        command_timeout=STATEMENT_SECONDS + 2,
+        init=_prepare,
+        reset=_keep,
+        server_settings={
+            "application_name": "tickplant-api",
+            "search_path": database.schema_name,
+            "timezone": "UTC",
+            "default_transaction_read_only": "on",
+            "statement_timeout": f"{STATEMENT_SECONDS:g}s",
+            "idle_in_transaction_session_timeout": "30s",
+        },
+    )
+    return Store(pool)
+
+
+def day(us: int) -> date:
+    """The event day, by which ticks are partitioned."""
+    return to_datetime(us).date()
+
+
+async def _prepare(connection: Any) -> None:
+    """Times as integer microseconds, without a datetime in between."""
+    await connection.set_type_codec(
+        "timestamptz",
+        schema="pg_catalog",
+        format="tuple",
+        encoder=lambda us: (us - _PG_EPOCH,),
+        decoder=lambda value: value[0] + _PG_EPOCH,
+    )
+
+
+async def _keep(connection: Any) -> None:
+    """A session is given back as it was: no statement here changes its state, so the usual reset would only cost a round trip."""
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    """Turns what an outage raises into `Unavailable`; what a wrong statement raises stays a fault."""
+    try:
+        yield
+    except asyncpg.QueryCanceledError as fault:
+        raise Unavailable(f"the store did not finish within {STATEMENT_SECONDS:g} s; ask for less at a time") from fault
+    except asyncpg.UndefinedTableError as fault:
+        raise Unavailable("the store has no tables yet: its migrations have not run") from fault
+    except TimeoutError as fault:
+        raise Unavailable("the store did not answer in time") from fault
+    except _OUTAGES as fault:
+        raise Unavailable("the store does not answer") from fault
+
+
+_OUTAGES = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InternalClientError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.SerializationError,
+)

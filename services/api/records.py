@@ -1,0 +1,115 @@
+"""Rows of the store as values, column by column in the order of the statements in `queries`."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from asyncpg import Record
+
+from services.api import answers
+from services.api.answers import iso, money, number
+from shared.aggregations.candles import values
+from shared.events import Candle, IndexPrice, Quote, Tick, Trade
+from shared.time import MINUTE
+
+
+def symbol(row: Record) -> answers.Symbol:
+    """A row of SYMBOLS."""
+    return answers.Symbol(row[0], row[1], row[2], row[3], iso(row[4]))
+
+
+def latest(row: Record) -> answers.Latest:
+    """A row of LATEST."""
+    source, symbol_, kind, native, event_time, received_at, sequence, id_, price, size, bid, ask = row
+    times = iso(event_time), iso(received_at)
+    return answers.Latest(source, symbol_, kind, native, *times, sequence, id_, number(price), money(size), money(bid), money(ask))
+
+
+def tick(row: Record) -> answers.Tick:
+    """A row of TICKS."""
+    (
+        source,
+        symbol_,
+        kind,
+        native,
+        event_time,
+        received_at,
+        sequence,
+        id_,
+        price,
+        size,
+        side,
+        bid,
+        ask,
+        bid_size,
+        ask_size,
+        late,
+        run_id,
+        *at,
+    ) = row
+    return answers.Tick(
+        source,
+        symbol_,
+        kind,
+        native,
+        iso(event_time),
+        iso(received_at),
+        sequence,
+        id_,
+        money(price),
+        money(size),
+        side,
+        money(bid),
+        money(ask),
+        money(bid_size),
+        money(ask_size),
+        late,
+        run_id,
+        "/".join(map(str, at)),
+    )
+
+
+def minute(row: Record) -> Candle:
+    """A row of MINUTES."""
+    source, symbol_, kind, start, open_, high, low, close, volume, quote, buy, sell, trades, ticks, late, *ends, closed = row
+    first, last = (ends[0], ends[1], ends[2]), (ends[3], ends[4], ends[5])
+    prices = open_, high, low, close
+    volumes = volume, quote, buy, sell
+    return Candle(source, symbol_, kind, MINUTE, start, *prices, *volumes, trades, ticks, late, first, last, closed)
+
+
+def fact(row: Record) -> Tick:
+    """A row of TICKS_AS_OF, with what a fold needs."""
+    source, symbol_, kind, at, sequence, id_, price, size, side, bid, ask, late = row
+    if kind == "trade":
+        return Trade(symbol_, "", at, price, size, side, id_, sequence, source, late=late)
+    if kind == "quote":
+        return Quote(symbol_, "", at, bid, ask, quote_id=id_, sequence=sequence, source=source, late=late)
+    return IndexPrice(symbol_, "", at, price, id_, sequence, source, late=late)
+
+
+def closes(rows: Iterable[Record]) -> dict[str, Decimal]:
+    """The price of the one tick per source in TICKS_BEFORE_AS_OF."""
+    return {found.source: values(found)[1] for found in map(fact, rows)}
+
+
+def run(row: Record) -> answers.Run:
+    """A row of RUNS."""
+    return answers.Run(**_run(row))
+
+
+def counted_run(row: Record) -> answers.RunCounts:
+    """A row of RUN."""
+    received, stored, duplicate, rejected, late, reasons, counts = row[13:]
+    by_reason = dict(zip(reasons, counts, strict=True))
+    return answers.RunCounts(
+        **_run(row), received=received, stored=stored, duplicate=duplicate, rejected=rejected, late=late, rejected_by_reason=by_reason
+    )
+
+
+def _run(row: Record) -> dict[str, Any]:
+    found = dict(zip(answers.Run.__struct_fields__, row, strict=False))
+    for name in ("requested_at", "updated_at", "finished_at"):
+        found[name] = None if found[name] is None else iso(found[name])
+    return {**found, "request": msgspec.Raw(found["request"].encode())}

@@ -1,0 +1,39 @@
+"""GET /latest: the newest price of each source and symbol, whatever its kind; `kind` narrows it to one."""
+
+from typing import NamedTuple
+
+from services.api import answers, pages, parameters, queries, records
+from services.api.parameters import KINDS, Given
+from services.api.protocol import Context, Endpoint
+
+
+class Position(NamedTuple):
+    """The key of the last row."""
+
+    source: str
+    symbol: str
+
+
+async def latest(context: Context, given: Given) -> bytes:
+    """One row per source and symbol."""
+    source, symbol, kind = given.text("source"), given.symbol(), given.choice("kind", KINDS)
+    limit = given.limit(context.bounds.page_limit)
+    scope = f"latest {source!r} {symbol} {kind}"
+    after = given.cursor(scope, Position) or Position("", "")
+    stored = await context.store.fetch(queries.LATEST, source, symbol, kind, *after, limit + 1)
+    rows = [records.latest(row) for row in stored[:limit]]
+    following = None
+    if len(stored) > limit:
+        following = pages.next_url(given.path, given.pairs, pages.encode(scope, Position(rows[-1].source, rows[-1].symbol)))
+    return answers.page(rows, following)
+
+
+ENDPOINTS = (
+    Endpoint(
+        "/latest",
+        "The newest price per source and symbol",
+        latest,
+        (parameters.SOURCE, parameters.SYMBOL, parameters.KIND, parameters.LIMIT, parameters.CURSOR),
+        answers.Latest,
+    ),
+)

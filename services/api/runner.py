@@ -1,0 +1,39 @@
+"""The process: the pool, the public port, the readiness check; started with the store down, it serves as soon as the store is up."""
+
+import asyncio
+
+from services.api import queries
+from services.api.app import build
+from services.api.protocol import Context
+from shared.settings import Settings
+from shared.telemetry.logs import log
+from shared.telemetry.probes import Health, run_server
+
+BEAT_SECONDS = 1.0
+
+
+async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
+    """Serves until `stop`."""
+    store = await queries.connect(settings.database)
+    health.add("postgres", store.check)
+    app = build(Context(store, settings.api, health))
+    log().info("serving", host=settings.api.host, port=settings.api.port)
+    server = asyncio.create_task(run_server(app, settings.api.host, settings.api.port))
+    try:
+        await _beat(health, stop, server)
+    finally:
+        server.cancel()
+        await asyncio.gather(server, return_exceptions=True)
+        await store.close()
+
+
+async def _beat(health: Health, stop: asyncio.Event, server: asyncio.Task[None]) -> None:
+    """Shows that the event loop turns, until `stop` or the end of the server."""
+    while not stop.is_set():
+        health.beat("serve")
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([server, stopping], timeout=BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if server.done():
+            server.result()
+            raise RuntimeError("the public port's server has ended")
