@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.java import Java
 from deploy.local.settings import inherited, load
 from tests.fixtures import databases
 from tests.fixtures.servers import Server, kafka_part, postgres_part, running, s3_part
@@ -43,26 +44,26 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def repository() -> Path:
-    """Where the jars are kept."""
-    return load().maven_repository
+def java() -> Java:
+    """Jars and start-up caches are the user's own, shared with every stack."""
+    return Java(load().maven_repository, load().cache)
 
 
 @pytest.fixture(scope="session")
-def kafka_server(home: Path, repository: Path) -> Iterator[Server]:
-    with running(kafka_part, home, repository) as server:
+def kafka_server(home: Path, java: Java) -> Iterator[Server]:
+    with running(kafka_part, home, java) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def postgres_server(home: Path, repository: Path) -> Iterator[Server]:
-    with running(postgres_part, home, repository) as server:
+def postgres_server(home: Path, java: Java) -> Iterator[Server]:
+    with running(postgres_part, home, java) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def s3_server(home: Path, repository: Path) -> Iterator[Server]:
-    with running(s3_part, home, repository) as server:
+def s3_server(home: Path, java: Java) -> Iterator[Server]:
+    with running(s3_part, home, java) as server:
         yield server
 
 

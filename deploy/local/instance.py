@@ -2,7 +2,7 @@
 
 Invariant: at most one process per instance, and it dies with this process whatever happens to it.
 
-    kafka = Instance(Kafka(home, port, controller_port, repository))
+    kafka = Instance(Kafka(home, port, controller_port, java), log)
     kafka.start()            # returns when ready
     kafka.kill()             # SIGKILL, children too
     kafka.start()            # the same data

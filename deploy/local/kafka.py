@@ -8,16 +8,13 @@ from __future__ import annotations
 import re
 import socket
 import struct
-import subprocess
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.files import write_atomically
-from deploy.local.jars import classpath
-from deploy.local.java import java_command
+from deploy.local.java import Java
 from deploy.local.part import Command, StartError
 from deploy.local.ports import HOST
 
@@ -81,8 +78,7 @@ class Kafka:
     home: Path
     port: int
     controller_port: int
-    repository: Path
-    progress: Callable[[str], None] = lambda _: None
+    java: Java
     name: str = "kafka"
 
     def prepare(self) -> Command:
@@ -91,7 +87,8 @@ class Kafka:
         write_atomically(self.home / "server.properties", self._properties())
         if not (self.home / "data" / "meta.properties").exists():
             self._format()
-        return Command(self._java("kafka.Kafka", str(self.home / "server.properties"), heap="512m"))
+        options = ("-Xmx512m", f"-Dlog4j2.configurationFile=file:{self.home / 'log4j2.properties'}")
+        return self.java.command("kafka", "kafka.Kafka", str(self.home / "server.properties"), options=options)
 
     def probe(self) -> str | None:
         try:
@@ -112,16 +109,12 @@ class Kafka:
         }
         return "".join(f"{key}={value}\n" for key, value in {**PROPERTIES, **own}.items())
 
-    def _java(self, main: str, *arguments: str, heap: str) -> tuple[str, ...]:
-        logging = (f"-Dlog4j2.configurationFile=file:{self.home / 'log4j2.properties'}",)
-        return java_command(classpath("kafka", self.repository, self.progress), main, *arguments, heap=heap, options=logging)
-
     def _format(self) -> None:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # An id that starts with a dash would be read as an option.
         cluster = re.sub(r"^-", "0", cluster)
         arguments = ("format", "--cluster-id", cluster, "--config", str(self.home / "server.properties"), "--ignore-formatted")
-        done = subprocess.run(self._java("kafka.tools.StorageTool", *arguments, heap="256m"), capture_output=True, text=True, check=False)
+        done = self.java.run("kafka", "kafka.tools.StorageTool", *arguments)
         if done.returncode:
             raise StartError(f"cannot format Kafka's data directory: {(done.stderr or done.stdout).strip()}")
 

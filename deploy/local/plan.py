@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.java import Java
 from deploy.local.kafka import Kafka
 from deploy.local.part import Command, Part, StartError
 from deploy.local.ports import HOST
@@ -84,11 +85,12 @@ def make_plan(settings: LocalSettings, inherited: dict[str, str], only: tuple[st
 
 
 def _parts(settings: LocalSettings, progress: Callable[[str], None]) -> tuple[Part, ...]:
-    home, jars = settings.home.resolve(), settings.maven_repository
+    home = settings.home.resolve()
+    java = Java(settings.maven_repository, settings.cache, progress)
     return (
-        Kafka(home / "kafka", settings.kafka_port, settings.kafka_controller_port, jars, progress),
+        Kafka(home / "kafka", settings.kafka_port, settings.kafka_controller_port, java),
         Postgres(home / "postgres", settings.postgres_port),
-        S3(home / "s3", settings.s3_port, jars, progress=progress),
+        S3(home / "s3", settings.s3_port, java),
     )
 
 

@@ -6,13 +6,11 @@ Invariant: only requests signed with this home's own keys are answered.
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.files import secret, write_atomically
-from deploy.local.jars import classpath
-from deploy.local.java import java_command
+from deploy.local.java import Java
 from deploy.local.part import Command
 from deploy.local.ports import HOST
 
@@ -37,19 +35,16 @@ class S3:
 
     home: Path
     port: int
-    repository: Path
+    java: Java
     bucket: str = "tickplant"
-    progress: Callable[[str], None] = lambda _: None
     name: str = "s3"
 
     def prepare(self) -> Command:
         (self.home / "data" / self.bucket).mkdir(parents=True, exist_ok=True)
         write_atomically(self.home / "s3proxy.conf", self._properties(), mode=0o600)
         write_atomically(self.home / "logback.xml", LOGGING)
-        options = (f"-Dlogback.configurationFile={self.home / 'logback.xml'}", "-XX:TieredStopAtLevel=1")
-        jars = classpath("s3", self.repository, self.progress)
-        main = "org.gaul.s3proxy.Main"
-        return Command(java_command(jars, main, "--properties", str(self.home / "s3proxy.conf"), heap="256m", options=options))
+        options = ("-Xmx256m", "-XX:TieredStopAtLevel=1", f"-Dlogback.configurationFile={self.home / 'logback.xml'}")
+        return self.java.command("s3", "org.gaul.s3proxy.Main", "--properties", str(self.home / "s3proxy.conf"), options=options)
 
     def probe(self) -> str | None:
         """Ready when it refuses an unsigned request: it answers, and it checks signatures."""

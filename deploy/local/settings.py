@@ -21,6 +21,7 @@ class LocalSettings(BaseSettings):
 
     home: Path = Field(default=Path(".tickplant"), alias="TICKPLANT_HOME")
     maven_repository: Path = Field(default=Path.home() / ".m2" / "repository", alias="M2_REPO")
+    cache: Path = Field(default=Path.home() / ".cache" / "tickplant", alias="TICKPLANT_CACHE")
 
     kafka_port: int = Field(default=19092, ge=1, le=65535, alias="TICKPLANT_KAFKA_PORT")
     kafka_controller_port: int = Field(default=19093, ge=1, le=65535, alias="TICKPLANT_KAFKA_CONTROLLER_PORT")

@@ -95,7 +95,7 @@ class Supervisor:
         status = unit.status
         if status.state == "ready":
             self._say(f"{unit.name:<12} ready     {self._elapsed():5.1f} s   port {self._plan.port_of(unit.name)}")
-        elif status.state == "restarting":
+        elif status.reason and status.state in ("restarting", "stopping"):
             self._say(f"{unit.name:<12} {status.reason}")
         self._write_state()
 

@@ -29,7 +29,7 @@ Echo = Callable[[str, str], None]
 
 @dataclass
 class Status:
-    """Where a unit is: waiting, starting, ready, restarting or stopped, and since when (Unix seconds)."""
+    """Where a unit is: waiting, starting, ready, restarting, stopping or stopped, and since when (Unix seconds)."""
 
     state: str = "waiting"
     reason: str = ""
@@ -74,6 +74,7 @@ class Unit:
         """Ask the process to leave; after its time is over, kill it and its children."""
         self._stopping.set()
         if self._process and self._command and self._process.returncode is None:
+            self._set("stopping", self._command.stop_note)
             self._process.send_signal(self._command.stop_signal)
             try:
                 await asyncio.wait_for(self._process.wait(), self._command.stop_timeout)
