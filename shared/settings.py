@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 
 class Kafka(BaseModel):
@@ -92,6 +92,18 @@ class Settings(BaseSettings):
     fetcher: Fetcher = Fetcher()
     home: Path = Field(Path(".tickplant"), validation_alias=AliasChoices("TICKPLANT_HOME", "home"))
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` read: pydantic's own reading of the environment takes no comma-separated lists."""
+        return (init_settings,)
+
 
 ALIASES = {
     "KAFKA_BOOTSTRAP_SERVERS": "KAFKA__BOOTSTRAP_SERVERS",
@@ -125,7 +137,7 @@ def _with_secrets(environment: dict[str, str]) -> dict[str, str]:
 
 def _nested(environment: dict[str, str]) -> dict[str, Any]:
     """`{"kafka": {"bootstrap_servers": …}}` from KAFKA__BOOTSTRAP_SERVERS; lists are comma separated."""
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"home": environment["TICKPLANT_HOME"]} if "TICKPLANT_HOME" in environment else {}
     for section, field in Settings.model_fields.items():
         model = field.annotation
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
