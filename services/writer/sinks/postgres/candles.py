@@ -1,6 +1,6 @@
 """Candles merged where the ticks are stored: the SQL below is `shared.aggregations.candles.merge`, value for value."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -42,9 +42,9 @@ ON CONFLICT (source, symbol, kind, start) DO UPDATE SET
 """
 # A refold replaces the values and leaves what closes the candle alone.
 _REFOLD = f"""
-UPDATE candles c SET ({", ".join(_COLUMNS[4:21])}) = ({", ".join("u." + name for name in _COLUMNS[4:21])})
-FROM {_SOURCE_ROWS} AS u ({", ".join(_COLUMNS)})
-WHERE (c.source, c.symbol, c.kind, c.start) = (u.source, u.symbol, u.kind, u.start)
+INSERT INTO candles AS c ({", ".join(_COLUMNS)}) SELECT * FROM {_SOURCE_ROWS} AS u ({", ".join(_COLUMNS)})
+ON CONFLICT (source, symbol, kind, start) DO UPDATE SET
+    ({", ".join(_COLUMNS[4:21])}) = ({", ".join("excluded." + name for name in _COLUMNS[4:21])}), live = coalesce(c.live, excluded.live)
 """
 _KEYS = "unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS k (source, symbol, kind, start)"
 _HOLD = f"""
@@ -61,6 +61,7 @@ FROM {_KEYS} WHERE (c.source, c.symbol, c.kind, c.start) = (k.source, k.symbol, 
 _CLOSE_LIVE = f"""
 UPDATE candles c SET live = 'closed' FROM {_KEYS} WHERE (c.source, c.symbol, c.kind, c.start) = (k.source, k.symbol, k.kind, k.start)
 """
+_DELETE = f"DELETE FROM candles c USING {_KEYS} WHERE (c.source, c.symbol, c.kind, c.start) = (k.source, k.symbol, k.kind, k.start)"
 _READ = f"""
 SELECT c.* FROM candles c JOIN {_KEYS} ON (c.source, c.symbol, c.kind, c.start) = (k.source, k.symbol, k.kind, k.start)
 ORDER BY c.source, c.symbol, c.kind, c.start
@@ -73,9 +74,13 @@ async def merge(connection: Connection, partials: Iterable[Candle], live: set[Ke
     await connection.execute(MERGE, *_columns(rows))
 
 
-async def refold(connection: Connection, folded: Sequence[Candle]) -> None:
-    """Replaces the values of candles in which a fact was replaced."""
-    await connection.execute(_REFOLD, *_columns([_row(candle, None) for candle in sorted(folded, key=key)]))
+async def refold(connection: Connection, keys: Iterable[Key], folded: Mapping[Key, Candle], live: set[Key]) -> None:
+    """Replaces the values of candles in which a fact was replaced; one that has lost its last tick goes."""
+    if emptied := [window for window in keys if window not in folded]:
+        await connection.execute(_DELETE, *_key_columns(emptied))
+    if folded:
+        rows = [_row(candle, "open" if window in live else None) for window, candle in sorted(folded.items())]
+        await connection.execute(_REFOLD, *_columns(rows))
 
 
 async def hold(connection: Connection, run: str, keys: Iterable[Key]) -> None:

@@ -118,8 +118,9 @@ class PostgresSink:
         for run in sorted(await runs.unfinished(connection, by_run.keys())) if by_run else ():
             await candles.hold(connection, run, by_run[run])
         if replaced:
-            again = [fold(await ticks.minute(connection, window))[window] for window in sorted(replaced)]
-            await candles.refold(connection, again)
+            held = [tick for window in sorted(replaced) for tick in await ticks.minute(connection, window)]
+            on_time = {key(tick) for tick in held if tick.run is None and not tick.late}
+            await candles.refold(connection, replaced, fold(held), on_time)
         if touched := folded.keys() | replaced:
             await candles.reclose(connection, touched)
         if untold:

@@ -11,7 +11,7 @@ from services.writer.batch import FactKey
 from services.writer.sinks.postgres.connection import Connection
 from shared.aggregations import candles
 from shared.events import IndexPrice, Origin, Quote, Tick, Trade
-from shared.time import MINUTE, from_datetime, to_datetime
+from shared.time import MINUTE, floor, from_datetime, to_datetime
 
 COLUMNS = (
     "day source symbol kind id sequence event_time received_at price size side bid ask bid_size ask_size native_symbol late run "
@@ -29,10 +29,10 @@ ON CONFLICT DO NOTHING RETURNING day, source, symbol, kind, id
 # Of several copies the least (received_at, content) holds; the values' text stands for the content, the same on both sides.
 _REPLACE = f"""
 UPDATE ticks t SET ({_VALUES.replace(" ", ", ")}) = ({", ".join("s." + name for name in _VALUES.split())})
-FROM stage s
+FROM stage s JOIN ticks o USING (day, source, symbol, kind, id)
 WHERE (t.day, t.source, t.symbol, t.kind, t.id) = (s.day, s.source, s.symbol, s.kind, s.id)
-  AND (s.received_at, md5({_CONTENT.format("s")}::text)) < (t.received_at, md5({_CONTENT.format("t")}::text))
-RETURNING t.source, t.symbol, t.kind, t.event_time
+  AND (s.received_at, md5({_CONTENT.format("s")}::text)) < (o.received_at, md5({_CONTENT.format("o")}::text))
+RETURNING t.source, t.symbol, t.kind, o.event_time, t.event_time
 """
 _MINUTE = """
 SELECT * FROM ticks WHERE source = $1 AND symbol = $2 AND kind = $3 AND event_time >= $4 AND event_time < $5 AND day = $6
@@ -69,15 +69,14 @@ async def copy(connection: Connection, facts: Mapping[FactKey, Tick]) -> bool:
 
 
 async def merge(connection: Connection, facts: Mapping[FactKey, Tick]) -> tuple[set[FactKey], set[candles.Key]]:
-    """Stores the facts that are new; returns their keys and the windows in which an older copy replaced the stored one."""
+    """Stores the facts that are new; returns their keys and the windows that a replaced copy has left or entered."""
     await connection.execute(_STAGE)
     await connection.copy_records_to_table("stage", records=map(row, facts.items()), columns=COLUMNS)
     new = {((day - _DAY_ONE).days, *rest) for day, *rest in await connection.fetch(_INSERT)}
     replaced: set[candles.Key] = set()
     if len(new) < len(facts):
-        for source, symbol, kind, event_time in await connection.fetch(_REPLACE):
-            at = from_datetime(event_time)
-            replaced.add((source, symbol, kind, at - at % MINUTE))
+        for source, symbol, kind, *times in await connection.fetch(_REPLACE):
+            replaced |= {(source, symbol, kind, floor(from_datetime(time), MINUTE)) for time in times}
     await connection.execute("TRUNCATE stage")
     return new, replaced  # type: ignore[return-value]
 

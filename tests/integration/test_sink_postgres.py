@@ -1,0 +1,258 @@
+"""The Postgres sink on a real server: whatever order, batching and repetition, the stored candles are the fold of the distinct facts."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeVar
+
+import asyncpg
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.writer.batch import Place
+from services.writer.protocol import Fenced
+from services.writer.sinks.postgres import PostgresSink, candles
+from shared.aggregations.candles import fold, merge, same_ticks
+from shared.events import Candle, Marker, Origin, Run, Tick, Trade
+from shared.settings import Database, Kafka, Settings
+from shared.time import HOUR, MINUTE, SECOND, to_datetime
+from shared.topics import CANDLES, DEAD_LETTERS, RUNS, TICKS
+from tests.system.store import query
+
+T0 = 1_770_000_000 * SECOND // MINUTE * MINUTE
+encode = msgspec.json.Encoder(decimal_format="string").encode
+Result = TypeVar("Result")
+
+
+@dataclass
+class Stored:
+    """A record as the consumer gives it."""
+
+    value: bytes
+    offset: int
+    partition: int = 0
+    timestamp: int = T0 // 1000
+    key: bytes = b""
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Partition:
+    """One derived partition's log, written in order."""
+
+    def __init__(self, topic: str, number: int) -> None:
+        self.place: Place = (topic, number)
+        self.records: list[Stored] = []
+
+    def add(self, *events: object) -> "Partition":
+        for event in events:
+            self.records.append(Stored(encode(event), len(self.records), self.place[1]))
+        return self
+
+    def since(self, offset: int) -> dict[Place, list[Stored]]:
+        return {self.place: self.records[offset:]}
+
+
+def trade(number: int, at: int = T0, *, offset: int | None = None, received_at: int = 0, price: str = "100", run: str | None = None, late: bool = False) -> Trade:
+    origin = Origin(1, 0, number if offset is None else offset)
+    return Trade(
+        "BTC-USD", "BTCUSD", at, Decimal(price), Decimal("0.5"), "buy", str(number), number, "binance", received_at or at, origin, late, run
+    )  # fmt: skip
+
+
+@pytest.fixture
+def configured(bootstrap_servers: str, database_url: str) -> Settings:
+    return Settings(kafka=Kafka(bootstrap_servers=bootstrap_servers), database=Database(url=database_url))  # type: ignore[arg-type]
+
+
+def with_sink(configured: Settings, work: Callable[[PostgresSink], Awaitable[Result]]) -> Result:
+    async def run() -> Result:
+        sink = PostgresSink(configured)
+        await sink.connect()
+        try:
+            return await work(sink)
+        finally:
+            await sink.close()
+
+    return asyncio.run(run())
+
+
+async def write_all(sink: PostgresSink, *partitions: Partition, step: int = 1_000_000) -> None:
+    """From the stored positions to the ends, in batches of `step` records a partition."""
+    logs = {part.place: (0, len(part.records)) for part in partitions}
+    positions = await sink.positions(logs)
+    while any(positions[part.place] < len(part.records) for part in partitions):
+        batch = {part.place: part.records[positions[part.place] : positions[part.place] + step] for part in partitions}
+        await sink.write({place: records for place, records in batch.items() if records})
+        positions = {place: positions[place] + len(batch[place]) for place in positions}
+
+
+def stored_candles(url: str) -> list[Candle]:
+    return [candles.candle(row) for row in query(url, "SELECT * FROM candles ORDER BY source, symbol, kind, start")]
+
+
+def clear(url: str) -> None:
+    names = "ticks, candles, latest, candle_runs, closings, offsets, marks, outbox, ledger, tallies, dead_letters, runs, run_markers, log_gaps"
+    query(url, f"TRUNCATE {names}")
+
+
+prices = st.decimals(min_value=Decimal("0.01"), max_value=Decimal(1000), places=8)
+facts = st.lists(
+    st.builds(lambda n, at, p: trade(n, T0 + at, price=str(p)), st.integers(1, 30), st.integers(0, 3 * MINUTE), prices), min_size=1, max_size=40
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(ticks=facts, step=st.integers(1, 15), order=st.randoms(use_true_random=False))
+def test_any_order_batching_and_repetition_stores_the_same_candles(
+    configured: Settings, database_url: str, ticks: list[Trade], step: int, order: object
+) -> None:
+    clear(database_url)
+    distinct: dict[tuple[int, str], Trade] = {}
+    for tick in ticks:  # an id restated on another day is another fact; on the same day the first received holds
+        distinct.setdefault((tick.event_time // (24 * HOUR), tick.trade_id), tick)
+    sent = [msgspec.structs.replace(t, received_at=T0 + n, origin=Origin(1, 0, n)) for n, t in enumerate(ticks)]
+    shuffled = sent[:]
+    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    again = [msgspec.structs.replace(tick, origin=Origin(1, 0, n)) for n, tick in enumerate(shuffled)]
+    log = Partition(TICKS.name, 0).add(*again)
+    with_sink(configured, lambda sink: write_all(sink, log, step=step))
+    expected = sorted(fold(distinct.values()).values(), key=candles.key)
+    found = stored_candles(database_url)
+    assert [candles.key(c) for c in found] == [candles.key(c) for c in expected]
+    assert all(same_ticks(a, b) for a, b in zip(found, expected, strict=True))
+    counts = query(database_url, "SELECT sum(stored), sum(duplicate) FROM ledger")[0]
+    assert tuple(counts) == (len(distinct), len(ticks) - len(distinct))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(a=facts, b=facts)
+def test_the_merge_in_sql_is_the_merge_in_python(database_url: str, a: list[Trade], b: list[Trade]) -> None:
+    """Partials of any facts, even overlapping ones: both merges add what they are given."""
+    clear(database_url)
+    left, right = fold(a), fold(b)
+
+    async def run() -> None:
+        connection = await asyncpg.connect(database_url)
+        try:
+            for part in (left, right):
+                await candles.merge(connection, part.values(), set())
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
+    expected = {k: merge(left[k], right[k]) if k in left and k in right else left.get(k) or right[k] for k in left.keys() | right.keys()}
+    found = {candles.key(c): c for c in stored_candles(database_url)}
+    assert found.keys() == expected.keys()
+    for key, candle in expected.items():
+        assert same_ticks(found[key], candle)
+        assert found[key].late_count == candle.late_count
+
+
+def test_transformer_output_sent_again_is_dropped_and_not_counted(configured: Settings, database_url: str) -> None:
+    ticks = [trade(number, T0 + number) for number in range(10)]
+    log = Partition(TICKS.name, 0).add(*ticks, *ticks[3:], trade(10, T0 + 10))
+    with_sink(configured, lambda sink: write_all(sink, log, step=7))
+    assert tuple(query(database_url, "SELECT sum(stored), sum(duplicate) FROM ledger")[0]) == (11, 0)
+
+
+def test_of_two_copies_the_first_received_holds_and_its_minute_is_folded_again(configured: Settings, database_url: str) -> None:
+    later = trade(1, T0 + 5, price="100", received_at=T0 + 20, offset=1)
+    earlier = trade(1, T0 + 5, price="99", received_at=T0 + 10, offset=2)
+    log = Partition(TICKS.name, 0).add(later, trade(2, T0 + 6, offset=3, price="101"), earlier)
+    log.records[2], log.records[1] = log.records[1], log.records[2]
+    log = Partition(TICKS.name, 0).add(later, trade(2, T0 + 6, offset=2, price="101"), msgspec.structs.replace(earlier, origin=Origin(1, 0, 3)))
+    with_sink(configured, lambda sink: write_all(sink, log, step=1))
+    candle = stored_candles(database_url)[0]
+    assert (candle.open, candle.low, candle.tick_count) == (Decimal(99), Decimal(99), 2)
+    assert query(database_url, "SELECT price FROM ticks WHERE id = '1'")[0][0] == 99
+    assert tuple(query(database_url, "SELECT sum(stored), sum(duplicate) FROM ledger")[0]) == (2, 1)
+
+
+def test_a_replica_that_lost_its_partition_writes_nothing(configured: Settings, database_url: str) -> None:
+    log = Partition(TICKS.name, 0).add(*(trade(number, T0 + number) for number in range(4)))
+
+    async def race(first: PostgresSink) -> None:
+        second = PostgresSink(configured)
+        await second.connect()
+        for sink in (first, second):
+            await sink.positions({log.place: (0, 4)})
+        await second.write(log.since(0))
+        with pytest.raises(Fenced):
+            await first.write(log.since(0))
+        assert await first.positions({log.place: (0, 4)}) == {log.place: 4}
+        await second.close()
+
+    with_sink(configured, race)
+    assert tuple(query(database_url, "SELECT sum(stored), sum(duplicate) FROM ledger")[0]) == (4, 0)
+
+
+def test_records_that_the_log_lost_are_written_down_as_a_gap(configured: Settings, database_url: str) -> None:
+    log = Partition(TICKS.name, 3).add(*(trade(number, T0 + number) for number in range(8)))
+
+    async def lose(sink: PostgresSink) -> None:
+        await sink.positions({log.place: (0, 2)})
+        await sink.write({log.place: log.records[:2]})
+        assert await sink.positions({log.place: (5, 8)}) == {log.place: 5}
+        await sink.write({log.place: log.records[5:]})
+
+    with_sink(configured, lose)
+    assert tuple(query(database_url, "SELECT partition, first_lost, next_kept FROM log_gaps")[0]) == (3, 2, 5)
+    assert query(database_url, "SELECT count(*) FROM ticks")[0][0] == 5
+
+
+def test_a_live_candle_is_closed_once_its_ticks_are_stored_and_differences_are_counted(configured: Settings, database_url: str) -> None:
+    ticks: list[Tick] = [trade(number, T0 + number) for number in range(3)]
+    live = next(iter(fold(ticks).values()))
+    right = msgspec.structs.replace(live, is_closed=True, last_origin=Origin(1, 0, 2))
+    wrong = msgspec.structs.replace(right, close=Decimal(7))
+    closings = Partition(CANDLES.name, 0).add(right)
+    log = Partition(TICKS.name, 0).add(*ticks)
+
+    async def close(sink: PostgresSink) -> None:
+        await write_all(sink, closings)
+        assert (await asyncio.to_thread(query, database_url, "SELECT count(*) FROM closings"))[0][0] == 1
+        await write_all(sink, log)
+        closings.add(wrong)
+        await write_all(sink, closings)
+
+    with_sink(configured, close)
+    assert query(database_url, "SELECT count(*) FROM closings")[0][0] == 0
+    assert [c.is_closed for c in stored_candles(database_url)] == [True]
+    assert query(database_url, "SELECT sum(mismatch) FROM ledger")[0][0] == 1
+
+
+def test_a_run_is_finished_by_its_last_marker_whoever_stores_it(configured: Settings, database_url: str) -> None:
+    """Two replicas hold the derived partitions; each stores half of the markers at the same time, again and again."""
+    run, at = "prices-1", to_datetime(T0)
+    requests = Partition(RUNS.name, 0).add(Run(run, "prices", "published", "binance", T0, T0, {"path": "x"}, sent=2))
+    marker = Marker(run, "market.raw.v1", [0], "finished", "binance", 2, "", Origin(1, 0, 9))
+    parts = [Partition(TICKS.name, p) for p in range(TICKS.partitions)]
+    parts[0].add(trade(1, T0, run=run), trade(2, T0 + 1, run=run))
+    letters = [Partition(DEAD_LETTERS.name, p) for p in range(DEAD_LETTERS.partitions)]
+    for part in parts:
+        part.add(marker)
+    for part in letters:
+        part.records.append(Stored(encode(marker), 0, part.place[1], headers=[("ce_type", b"tickplant.marker")]))
+
+    async def both(first: PostgresSink) -> None:
+        second = PostgresSink(configured)
+        await second.connect()
+        await write_all(first, requests)
+        await asyncio.gather(write_all(first, *parts), write_all(second, *letters))
+        await second.close()
+
+    with_sink(configured, both)
+    row = query(database_url, "SELECT status, sent, requested_at FROM runs")[0]
+    assert tuple(row) == ("finished", 2, at)
+    assert [c.is_closed for c in stored_candles(database_url)] == [True]
+    assert query(database_url, "SELECT count(*) FROM candle_runs")[0][0] == 0
+    assert sorted(r[0] for r in query(database_url, "SELECT topic FROM outbox")) == [CANDLES.name, RUNS.name]
+
+
+def test_a_candle_stays_open_while_a_run_that_touched_it_goes_on(configured: Settings, database_url: str) -> None:
+    log = Partition(TICKS.name, 0).add(trade(1, T0, run="prices-2"), trade(2, T0 + 1, run="prices-2"))
+    with_sink(configured, lambda sink: write_all(sink, log))
+    assert [c.is_closed for c in stored_candles(database_url)] == [False]
