@@ -60,7 +60,7 @@ def read(record: Record) -> DeadLetter | None:
         text["error_source"] or "unknown",
         text["origin"] or f"dlq/{record.partition}/{record.offset}/0",
         _received_at(text["received_at"], record),
-        _row(header(record.headers, RUN_HEADER)),
+        Row.parse(header(record.headers, RUN_HEADER) or b""),
     )
 
 
@@ -72,13 +72,6 @@ def replayed(letter: DeadLetter, run_id: str) -> tuple[int, bytes, bytes, list[t
         row = Row(run_id, letter.record.offset + 1, 0)
         value = b"%d.%06d: " % divmod(letter.received_at, SECOND) + value
     return partition(key, MARKET_RAW.partitions), key, value, [row._replace(run=run_id).header()]
-
-
-def _row(given: bytes | None) -> Row | None:
-    try:
-        return Row.parse(given) if given else None
-    except ValueError:
-        return None
 
 
 def _received_at(given: str, record: Record) -> int:

@@ -63,17 +63,27 @@ async def _create(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topic]
 
 
 async def _compare(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topic]) -> list[str]:
+    found = await _describe(client, kafka, topics)
+    return [line for topic in topics for line in differences(topic, *found[topic.name])]
+
+
+async def describe_topics(kafka: Kafka, topics: tuple[Topic, ...] = TOPICS) -> dict[str, tuple[int, dict[str, str]]]:
+    """Partitions and settings, by name, of those topics that the cluster has. Raises `Unavailable`."""
+    async with _client(kafka) as client:
+        known = set(await client.list_topics())
+        return await _describe(client, kafka, [topic for topic in topics if kafka.topic_prefix + topic.name in known])
+
+
+async def _describe(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topic]) -> dict[str, tuple[int, dict[str, str]]]:
     if not topics:
-        return []
+        return {}
     names = [kafka.topic_prefix + t.name for t in topics]
     partitions = {t["topic"]: len(t["partitions"]) for t in await client.describe_topics(names)}
     configs: dict[str, dict[str, str]] = {}
     for response in await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
         for _, _, _, name, entries in response.resources:
             configs[name] = {entry[0]: entry[1] for entry in entries}
-    return [
-        line for topic, name in zip(topics, names, strict=True) for line in differences(topic, partitions.get(name, 0), configs.get(name, {}))
-    ]
+    return {topic.name: (partitions.get(name, 0), configs.get(name, {})) for topic, name in zip(topics, names, strict=True)}
 
 
 async def cluster_id(kafka: Kafka) -> str:

@@ -9,10 +9,14 @@ from collections.abc import Callable
 
 import typer
 
-from services.cli.commands import down, status, up
+from services.cli.commands import asyncapi, dlq, down, ingest, status, topics, up
 
 COMMANDS: tuple[Callable[[typer.Typer], None], ...] = (
     up.register,
     down.register,
     status.register,
+    ingest.register,
+    dlq.register,
+    topics.register,
+    asyncapi.register,
 )

@@ -59,8 +59,9 @@ def frames(
     from shared.providers import PROVIDERS
     from shared.runs import FramesRequest
 
-    if provider not in PROVIDERS:
-        raise terminal.fail(f"--provider {provider!r} is none of {', '.join(PROVIDERS)}")
+    venues = [name for name in PROVIDERS if name != "prices-csv"]
+    if provider not in venues:
+        raise terminal.fail(f"--provider {provider!r} is none of {', '.join(venues)}")
     name = _named(source or provider)
     if name != provider and not name.startswith(f"{provider}-"):
         raise terminal.fail(f"--source {name!r} must be {provider!r} or begin with '{provider}-': it tells how the frames are read")

@@ -1,0 +1,100 @@
+"""`tickplant topics`: the table of topics beside what the cluster has; `tickplant topics create` makes what is missing.
+
+Invariant: looking changes nothing. Exit code 1 when the cluster differs from the table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import typer
+
+from services.cli import runs, terminal
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
+
+Found = dict[str, tuple[int, dict[str, str]]]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group `topics`."""
+    group = typer.Typer(help="The topics of the platform.", invoke_without_command=True)
+    group.callback()(topics)
+    group.command()(create)
+    app.add_typer(group, name="topics")
+
+
+def topics(context: typer.Context) -> None:
+    """Show the topics: partitions, retention, records, and where the cluster differs from the table."""
+    if context.invoked_subcommand is not None:
+        return
+    from shared.errors import Unavailable
+    from shared.topics import TOPICS, differences
+
+    found = runs.settings()
+    try:
+        cluster, records = asyncio.run(_survey(found))
+    except Unavailable as fault:
+        raise runs.unreachable(found, fault) from None
+    _print(cluster, records)
+    wrong = [line for topic in TOPICS if topic.name in cluster for line in differences(topic, *cluster[topic.name])]
+    wrong += [f"{topic.name}: not in the cluster; make it with: tickplant topics create" for topic in TOPICS if topic.name not in cluster]
+    if wrong:
+        raise terminal.fail("\n".join(wrong))
+
+
+def create() -> None:
+    """Create the topics that are missing."""
+    from shared.bus import admin
+    from shared.errors import Unavailable
+
+    found = runs.settings()
+    try:
+        report = asyncio.run(admin.create_topics(found.kafka))
+    except Unavailable as fault:
+        raise runs.unreachable(found, fault) from None
+    terminal.say(f"{len(report.created)} created, {len(report.existing)} there already")
+    if report.mismatches:
+        raise terminal.fail("\n".join(report.mismatches))
+
+
+async def _survey(found: Settings) -> tuple[Found, dict[str, int]]:
+    """What the cluster has of each topic, and how many offsets each holds."""
+    from shared.bus import Log, admin
+    from shared.topics import TOPICS
+
+    cluster = await admin.describe_topics(found.kafka)
+    records: dict[str, int] = {}
+    async with Log(found.kafka) as log:
+        for topic in TOPICS:
+            if topic.name in cluster:
+                ranges = await log.ranges(topic, range(cluster[topic.name][0]))
+                records[topic.name] = sum(end - first for first, end in ranges.values())
+    return cluster, records
+
+
+def _print(cluster: Found, records: dict[str, int]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from shared.topics import TOPICS
+
+    table = Table("topic", "key", "cleanup", "days", "MiB/partition", "partitions", "records", "cluster", box=None, pad_edge=False)
+    for topic in TOPICS:
+        timed = "delete" in topic.cleanup
+        days, mebibytes = (str(topic.retention_days), str(topic.retention_mib)) if timed else ("", "")
+        there = "ok" if topic.name in cluster else "missing"
+        if topic.name in cluster and any(_differences(cluster, topic.name)):
+            there = "differs"
+        count = f"{records[topic.name]:,}" if topic.name in records else ""
+        table.add_row(topic.name, topic.key, topic.cleanup, days, mebibytes, str(topic.partitions), count, there)
+    Console().print(table)
+
+
+def _differences(cluster: Found, name: str) -> list[str]:
+    from shared.topics import TOPICS, differences
+
+    topic = next(topic for topic in TOPICS if topic.name == name)
+    return list(differences(topic, *cluster[name]))

@@ -1,0 +1,26 @@
+"""Wires the fetcher: one runner over pipeline.runs.v1."""
+
+import asyncio
+import gc
+
+from services.fetcher.runner import Runner
+from shared.service import run
+from shared.settings import Settings
+from shared.telemetry.probes import Health
+
+
+async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
+    """Runs until `stop`."""
+    runner = Runner(settings, health)
+
+    async def kafka() -> str | None:
+        return None if runner.connected else "not connected to Kafka"
+
+    health.add("kafka", kafka)
+    await runner.run(stop)
+
+
+if __name__ == "__main__":
+    # Rows are many small objects without cycles: at the default of 700 the collector takes a fifth of the time.
+    gc.set_threshold(100_000, 50, 100)
+    run("fetcher", main)

@@ -1,0 +1,124 @@
+"""Files opened with care and read in bounded pieces: in the allowed folders, regular, below the size limit, unchanged meanwhile."""
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from services.fetcher.gunzip import MAGIC, Gunzip
+from services.fetcher.protocol import Output, Reader
+from shared.errors import FileFault
+from shared.settings import Fetcher
+
+PIECE = 256 * 1024
+
+
+def allowed(path: str, settings: Fetcher) -> Path:
+    """The file's real path; raises `FileFault` where it is not there or not under FETCHER__ALLOWED_FOLDERS."""
+    try:
+        real = Path(path).resolve(strict=True)
+    except (OSError, RuntimeError) as fault:
+        reason = fault.strerror if isinstance(fault, OSError) else "a loop of symbolic links"
+        raise FileFault(f"cannot open {path}: {reason}") from None
+    if not any(real.is_relative_to(folder.resolve()) for folder in settings.allowed_folders):
+        folders = ", ".join(str(folder) for folder in settings.allowed_folders)
+        raise FileFault(f"{real} is outside the folders the fetcher may read ({folders}); add its folder to FETCHER__ALLOWED_FOLDERS")
+    return real
+
+
+class File:
+    """One open file; `read` decompresses gzip by its magic bytes, whatever the name."""
+
+    def __init__(self, path: Path, settings: Fetcher) -> None:
+        self._path = path
+        try:
+            # Not through a link put there after the check, and without waiting for a pipe's writer.
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as fault:
+            raise FileFault(f"cannot open {path}: {fault.strerror}") from None
+        found = os.fstat(self._descriptor)
+        self.size, self.bytes_read = found.st_size, 0
+        self.identity = _identity(found)
+        wrong = _fault(path, found, settings)
+        if wrong is not None:
+            self.close()
+            raise FileFault(wrong)
+        self._pieces = self._read()
+
+    def read(self) -> bytes:
+        """The next decompressed piece; empty at the end. Blocks; raises `FileFault`."""
+        return next(self._pieces, b"")
+
+    def close(self) -> None:
+        """Closes the file."""
+        os.close(self._descriptor)
+
+    def _read(self) -> Iterator[bytes]:
+        gunzip: Gunzip | None = None
+        while data := self._piece():
+            if not self.bytes_read and data.startswith(MAGIC):
+                gunzip = Gunzip()
+            self.bytes_read += len(data)
+            if gunzip is None:
+                yield data
+            else:
+                yield from gunzip.feed(data)
+        if gunzip is not None:
+            gunzip.end()
+        if _identity(os.fstat(self._descriptor)) != self.identity:
+            raise FileFault("the file changed while it was read; ingest it again when it is complete")
+
+    def _piece(self) -> bytes:
+        try:
+            return os.read(self._descriptor, PIECE)
+        except OSError as fault:
+            raise FileFault(f"cannot read {self._path}: {fault.strerror}") from None
+
+
+class FileInput:
+    """A file and the reader of its kind, as a run's input."""
+
+    def __init__(self, file: File, reader: Reader, before: Mapping[str, int]) -> None:
+        self._file, self._reader = file, reader
+        self.bytes_total = file.size
+        if before and dict(before) != file.identity:
+            raise FileFault("the file is not the one that the run began with: its size or modification time changed; ingest it again")
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of the file, compressed as it may be, is done."""
+        return self._file.bytes_read
+
+    async def batches(self) -> AsyncIterator[Sequence[Output]]:
+        """The rows of each piece; a fault names the line it was met at."""
+        try:
+            while True:
+                try:
+                    piece = await asyncio.to_thread(self._file.read)
+                except FileFault as fault:
+                    raise FileFault(f"line {self._reader.line}: {fault}") from None
+                if not piece:
+                    break
+                yield self._reader.feed(piece)
+            yield self._reader.end()
+        finally:
+            self._file.close()
+
+    def note(self) -> str:
+        """The reader's."""
+        return self._reader.note()
+
+
+def _identity(found: os.stat_result) -> dict[str, int]:
+    return {"size": found.st_size, "modified_ns": found.st_mtime_ns}
+
+
+def _fault(path: Path, found: os.stat_result, settings: Fetcher) -> str | None:
+    if not stat.S_ISREG(found.st_mode):
+        return f"{path} is not a regular file"
+    if found.st_size == 0:
+        return "the file is empty"
+    if found.st_size > settings.max_file_bytes:
+        return f"{path} has {found.st_size:,} bytes; FETCHER__MAX_FILE_BYTES allows {settings.max_file_bytes:,}"
+    return None

@@ -1,0 +1,61 @@
+"""What a run is made of: an input that gives batches of rows, and readers that make them from a file's bytes."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.errors import FileFault
+
+# Partition, key, value and headers of a raw record; a plain tuple because there is one per row.
+Item = tuple[int, bytes, bytes, list[tuple[str, bytes]]]
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """A row above the raw limit: its first bytes, length and hash are kept, the row is not."""
+
+    partition: int
+    key: bytes
+    headers: list[tuple[str, bytes]]
+    line: int
+    length: int
+    sha256: str
+    head: bytes
+
+
+Output = Item | TooLarge | FileFault
+
+
+class Reader(Protocol):
+    """A kind of file: bytes in, rows out, in order; a `FileFault` is the last output. Pure."""
+
+    @property
+    def line(self) -> int:
+        """The physical line where the next row starts."""
+
+    def feed(self, chunk: bytes) -> Sequence[Output]:
+        """The rows that the chunk completes."""
+
+    def end(self) -> Sequence[Output]:
+        """The rest, once the file has ended."""
+
+    def note(self) -> str:
+        """What the run's message should say; empty for nothing."""
+
+
+class Input(Protocol):
+    """Where a run's rows come from; read anew, it gives the same rows in the same order."""
+
+    @property
+    def bytes_total(self) -> int:
+        """How much there is; 0 where it is not known."""
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of it is done."""
+
+    def batches(self) -> AsyncIterator[Sequence[Output]]:
+        """Batches of rows; raises `FileFault` and `Unavailable`."""
+
+    def note(self) -> str:
+        """What the run's message should say at the end; empty for nothing."""

@@ -1,0 +1,97 @@
+"""Records towards Kafka in order, a bounded number unacknowledged. After a failure a new producer sends again what was not acknowledged.
+
+Nothing after an unacknowledged record counts as sent: `acknowledge` returns when everything given so far is in the log.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+from shared.backoff import delay
+from shared.bus import Producer
+from shared.errors import Unavailable
+from shared.settings import Kafka
+from shared.telemetry import metrics
+from shared.telemetry.logs import log
+from shared.topics import Topic
+
+# Key, value, headers, timestamp in ms.
+Record = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]
+BYTES = 32 * 1024 * 1024
+# Rows of a file repeat their header: zstd makes a twelfth of them, for a third of a microsecond a row.
+COMPRESSION = "zstd"
+
+
+class Publisher:
+    """One run's producer; waits out what is unavailable, for ever: cancel it to stop."""
+
+    def __init__(self, kafka: Kafka, *, client_id: str, in_flight: int) -> None:
+        self._kafka, self._client_id, self._limit = kafka, client_id, in_flight
+        self._producer: Producer | None = None
+        self._held: list[tuple[Topic, int, Sequence[Record]]] = []
+        self._held_records, self._held_bytes = 0, 0
+
+    @property
+    def full(self) -> bool:
+        """Whether enough is unacknowledged to wait for it."""
+        return self._held_records >= self._limit or self._held_bytes >= BYTES
+
+    async def send(self, topic: Topic, partition: int, records: Sequence[Record]) -> None:
+        """Hands records over, without waiting for their acknowledgement."""
+        self._held.append((topic, partition, records))
+        self._held_records += len(records)
+        self._held_bytes += sum([len(value) for _, value, _, _ in records if value])
+        try:
+            producer = await self._connected()
+            producer.extend(topic, partition, records)
+            await producer.push()
+        except Unavailable as fault:
+            await self._again(fault)
+
+    async def acknowledge(self) -> None:
+        """Waits until everything sent is in the log."""
+        while self._held:
+            try:
+                await (await self._connected()).flush()
+            except Unavailable as fault:
+                await self._again(fault)
+                continue
+            self._count()
+            self._held, self._held_records, self._held_bytes = [], 0, 0
+
+    async def close(self) -> None:
+        """Closes the connection; what was not acknowledged is dropped."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    def _count(self) -> None:
+        sent: Counter[str] = Counter()
+        for topic, _, records in self._held:
+            sent[topic.name] += len(records)
+        for name, count in sent.items():
+            metrics.RECORDS_OUT.labels(name).inc(count)
+
+    async def _connected(self) -> Producer:
+        if self._producer is None:
+            producer = Producer(self._kafka, client_id=self._client_id, compression=COMPRESSION)
+            self._producer = await producer.start()
+        return self._producer
+
+    async def _again(self, fault: Unavailable) -> None:
+        """Everything held goes out once more through a new producer."""
+        attempt = 0
+        while True:
+            log().warning("sent again", reason=str(fault), records=self._held_records, attempt=attempt)
+            metrics.RETRIES.labels("kafka").inc()
+            await self.close()
+            await asyncio.sleep(delay(attempt))
+            attempt += 1
+            try:
+                producer = await self._connected()
+                for held in self._held:
+                    producer.extend(*held)
+                await producer.push()
+                return
+            except Unavailable as still:
+                fault = still

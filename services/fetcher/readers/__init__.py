@@ -1,0 +1,14 @@
+"""One kind of file each; `READERS` names them as runs do."""
+
+from collections.abc import Callable
+from typing import Any
+
+from services.fetcher.protocol import Reader
+from services.fetcher.readers import frames, prices
+from shared import runs
+from shared.events import Run
+
+READERS: dict[str, tuple[type[Any], Callable[[Run, Any], Reader]]] = {
+    "prices": (runs.PricesRequest, prices.Prices),
+    "frames": (runs.FramesRequest, frames.Frames),
+}

@@ -1,0 +1,193 @@
+"""Takes runs: the owner of a run's partition of pipeline.runs.v1 carries it out, and takes up again what its predecessor left.
+
+A replica that loses the partition stops its runs at their next batch. Whatever is started twice publishes the same rows.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+import msgspec
+
+from services.fetcher.files import File, FileInput, allowed
+from services.fetcher.ingest import Ingest, Stopped
+from services.fetcher.protocol import Input
+from services.fetcher.publish import Publisher
+from services.fetcher.readers import READERS
+from services.fetcher.replays import ReplayInput
+from shared import runs
+from shared.backoff import delay
+from shared.bus import Consumer, Log
+from shared.errors import FileFault, Unavailable
+from shared.events import Run
+from shared.settings import Settings
+from shared.telemetry import metrics
+from shared.telemetry.logs import log
+from shared.telemetry.probes import Health
+from shared.topics import RUNS
+
+POLL_MS = 200
+POLL_RECORDS = 500
+MOST_ATTEMPTS = 50
+# A predecessor that was only asked to leave writes its last progress within this time.
+SETTLE_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Active:
+    """A run of this replica and how to stop it."""
+
+    partition: int
+    task: asyncio.Task[Run]
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Runner:
+    """One member of the group `fetcher`; `run` returns when `stop` is set, its runs left where they stand."""
+
+    def __init__(self, settings: Settings, health: Health) -> None:
+        self._settings, self._health = settings, health
+        self._consumer = self._new_consumer()
+        self._generation = 0
+        self._open: dict[str, tuple[int, Run]] = {}  # unfinished runs of owned partitions: partition, newest record
+        self._active: dict[str, _Active] = {}
+        self._not_before: dict[str, float] = {}
+        self.connected = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop`; waits out what is unavailable."""
+        attempt = 0
+        async with asyncio.TaskGroup() as group:
+            while not stop.is_set():
+                self._health.beat("runs")
+                try:
+                    await self._turn(group)
+                    attempt = 0
+                except Unavailable as fault:
+                    log().warning("Kafka does not answer", reason=str(fault), attempt=attempt)
+                    metrics.RETRIES.labels("kafka").inc()
+                    await asyncio.sleep(delay(attempt))
+                    attempt += 1
+            for active in self._active.values():
+                active.stop.set()
+        if self.connected:
+            await self._consumer.stop()
+
+    def _new_consumer(self) -> Consumer:
+        return Consumer(self._settings.kafka, group="fetcher", topics=[RUNS])
+
+    async def _turn(self, group: asyncio.TaskGroup) -> None:
+        if not self.connected:
+            self._consumer = self._new_consumer()
+            await self._consumer.start()
+            self.connected = True
+        if self._consumer.generation != self._generation:
+            self._generation = self._consumer.generation
+            self._open.clear()
+            metrics.REBALANCES.inc()
+        if self._consumer.uninitialised:
+            await self._load()
+        polled = await self._consumer.poll(POLL_MS, POLL_RECORDS)
+        for partition, records in polled.items():
+            metrics.RECORDS_IN.labels(RUNS.name).inc(len(records))
+            for record in records:
+                self._see(partition.partition, runs.read(record.value))
+        self._stop_lost()
+        self._finish()
+        self._start(group)
+        await self._consumer.commit({tp: records[-1].offset + 1 for tp, records in polled.items() if records})
+
+    async def _load(self) -> None:
+        """Reads each new partition from its start: its unfinished runs are this replica's now."""
+        wanted = sorted(self._consumer.uninitialised, key=lambda tp: tp.partition)
+        async with Log(self._settings.kafka) as reader:
+            ranges = await reader.ranges(RUNS, [tp.partition for tp in wanted])
+            for partition in wanted:
+                first, end = ranges[partition.partition]
+                known: dict[str, Run] = {}
+                async for records in reader.read(RUNS, partition.partition, first, end):
+                    for record in records:
+                        if run := runs.read(record.value):
+                            known[run.run_id] = runs.newest(known.get(run.run_id, run), run)
+                if partition not in self._consumer.uninitialised:
+                    return  # rebalanced meanwhile
+                for run in known.values():
+                    self._see(partition.partition, run)
+                    if run.status == "running":
+                        self._not_before[run.run_id] = time.monotonic() + SETTLE_SECONDS
+                self._consumer.seek(partition, end)
+        metrics.ASSIGNED.set(len(self._consumer.ready))
+        log().info("partitions taken", partitions=[tp.partition for tp in wanted], unfinished=len(self._open))
+
+    def _see(self, partition: int, run: Run | None) -> None:
+        """Takes a run's record; a final one closes it."""
+        if run is None:
+            return
+        _, known = self._open.get(run.run_id, (partition, run))
+        held = runs.newest(known, run)
+        if held.status in runs.FINAL:
+            self._open.pop(run.run_id, None)
+        else:
+            self._open[run.run_id] = (partition, held)
+
+    def _stop_lost(self) -> None:
+        owned = {tp.partition for tp in self._consumer.ready | self._consumer.uninitialised}
+        for active in self._active.values():
+            if active.partition not in owned:
+                active.stop.set()
+
+    def _finish(self) -> None:
+        for run_id, active in [(run_id, active) for run_id, active in self._active.items() if active.task.done()]:
+            del self._active[run_id]
+            if run_id in self._open:
+                self._see(active.partition, active.task.result())
+
+    def _start(self, group: asyncio.TaskGroup) -> None:
+        now = time.monotonic()
+        waiting = sorted((run.requested_at, run_id) for run_id, (_, run) in self._open.items() if self._not_before.get(run_id, 0.0) <= now)
+        for _, run_id in waiting:
+            if len(self._active) >= self._settings.fetcher.concurrent_runs:
+                return
+            if run_id in self._active:
+                continue
+            partition, run = self._open[run_id]
+            self._not_before.pop(run_id, None)
+            stop = asyncio.Event()
+            self._active[run_id] = _Active(partition, group.create_task(self._carry_out(run, stop), name=run_id), stop)
+
+    async def _carry_out(self, run: Run, stop: asyncio.Event) -> Run:
+        """One attempt; returns the run as it then stands."""
+        log().info("run taken", run_id=run.run_id, attempt=run.attempts + 1, sent=run.sent)
+        publisher = Publisher(self._settings.kafka, client_id="fetcher", in_flight=self._settings.fetcher.in_flight)
+        ingest = Ingest(msgspec.structs.replace(run, attempts=run.attempts + 1), publisher, stop)
+        try:
+            try:
+                if run.attempts >= MOST_ATTEMPTS:
+                    raise FileFault(f"given up after {run.attempts} attempts")
+                given, request = self._open_input(run)
+                await ingest.begin(given, **request)
+                await ingest.carry_out()
+            except FileFault as fault:
+                await ingest.fail(str(fault))
+        except Stopped:
+            log().info("run left", run_id=run.run_id, sent=ingest.run.sent)
+        except Unavailable as fault:
+            log().warning("run interrupted", run_id=run.run_id, reason=str(fault))
+            self._not_before[run.run_id] = time.monotonic() + delay(run.attempts)
+        else:
+            log().info("run ended", run_id=run.run_id, status=ingest.run.status, sent=ingest.run.sent, message=ingest.run.message)
+        finally:
+            await publisher.close()
+        return ingest.run
+
+    def _open_input(self, run: Run) -> tuple[Input, dict[str, object]]:
+        """The run's input, and what is to be kept in its request; raises `FileFault`."""
+        try:
+            if run.run_kind == "replay":
+                return ReplayInput(self._settings.kafka, run, msgspec.convert(run.request, runs.ReplayRequest)), {}
+            request_type, reader = READERS[run.run_kind]
+            request = msgspec.convert(run.request, request_type)
+        except msgspec.ValidationError as fault:
+            raise FileFault(f"the request cannot be read: {fault}") from None
+        file = File(allowed(request.path, self._settings.fetcher), self._settings.fetcher)
+        return FileInput(file, reader(run, request), request.file), {"file": file.identity}
