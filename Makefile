@@ -39,7 +39,7 @@ fmt: $(STAMP) ## Format, and fix what can be fixed
 
 lock: $(STAMP) ## Write the requirements anew, with hashes, from pyproject.toml, and the lock of the Java parts
 	$(COMPILE) $(LOCKFLAGS) pyproject.toml --output-file requirements.txt
-	$(COMPILE) $(LOCKFLAGS) pyproject.toml --extra dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) $(LOCKFLAGS) pyproject.toml --extra local --extra dev --constraints requirements.txt --output-file requirements-dev.txt
 	echo uv | $(COMPILE) $(LOCKFLAGS) - --output-file requirements-uv.txt
 	$(BIN)/python -m deploy.local.jars
 

@@ -78,6 +78,8 @@ class S3:
             "s3proxy.credential": self._secret_key(),
             # Recent SDKs send headers that S3Proxy does not know and would refuse.
             "s3proxy.ignore-unknown-headers": "true",
+            # A signed body is buffered whole to check it; archived objects may be larger than the default of 32 MiB.
+            "s3proxy.v4-max-non-chunked-request-size": 128 * 1024 * 1024,
             "jclouds.provider": "filesystem-nio2",
             "jclouds.identity": "local",
             "jclouds.credential": "local",
