@@ -12,17 +12,18 @@ KEPT = 2
 
 
 class Log:
-    """Appends lines to `path`; full files become `path.1`, `path.2`."""
+    """Appends lines to `path`; full files (of `limit` bytes) become `path.1`, `path.2`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limit: int = LIMIT) -> None:
         self.path = path
+        self._limit = limit
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab")
 
     def write(self, line: bytes) -> None:
         self._file.write(line + b"\n")
         self._file.flush()
-        if self._file.tell() > LIMIT:
+        if self._file.tell() > self._limit:
             self._rotate()
 
     def tail(self, size: int = 2000) -> str:

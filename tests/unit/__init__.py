@@ -1,0 +1,1 @@
+"""Pure code, milliseconds each; the folders mirror the modules."""

@@ -1,0 +1,1 @@
+"""The operator's command, as far as it needs no stack."""

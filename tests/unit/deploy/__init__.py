@@ -1,0 +1,1 @@
+"""The embedded stack's pure and file-only parts."""
