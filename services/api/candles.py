@@ -113,9 +113,12 @@ class Grid:
 def fill(
     places: Sequence[Place], candles: Iterable[Candle], filling: Filling, closes: Mapping[str, Decimal], like: "Like"
 ) -> list[answers.Candle]:
-    """A row for each place: the candle there, or what `filling` puts in its stead. `closes` are the last prices before the page."""
+    """A row for each place: the candle there, or what `filling` puts in its stead.
+
+    `closes` are the last prices before the page's first window; `candles` may hold more of that window than is on the page.
+    """
     stored = {place(candle): candle for candle in candles}
-    last = dict(closes)
+    last = {**closes, **{candle.source: candle.close for at, candle in stored.items() if at < places[0]}}
     rows: list[answers.Candle] = []
     for at in places:
         start, source = at

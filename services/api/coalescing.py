@@ -41,6 +41,11 @@ class Coalescing(Generic[Found]):
             turn.task.add_done_callback(lambda task: self._end(question, task))
         return await asyncio.shield(turn.task)
 
+    @property
+    def waiting(self) -> int:
+        """Questions with a read under way."""
+        return len(self._last)
+
     def _end(self, question: Hashable, task: asyncio.Task[Found]) -> None:
         if self._last[question].task is task:
             del self._last[question]

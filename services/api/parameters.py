@@ -48,7 +48,7 @@ class Given:
         self._values: dict[str, str] = {}
         for name, value in self.pairs:
             if name not in known:
-                raise Invalid(name[:80], f"is not a parameter of {path}; it takes {', '.join(sorted(known)) or 'none'}")
+                raise Invalid(name[:80] or "query", f"is not a parameter of {path}; it takes {', '.join(sorted(known)) or 'none'}")
             if name in self._values:
                 raise Invalid(name, "is given more than once")
             self._values[name] = value
