@@ -24,7 +24,7 @@ import pytest
 from deploy.local.java import Java
 from deploy.local.settings import inherited, load
 from tests.fixtures import databases
-from tests.fixtures.servers import Server, kafka_part, postgres_part, running, s3_part
+from tests.fixtures.servers import Parts, Server
 
 TESTS = Path(__file__).parent
 
@@ -44,26 +44,27 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def java() -> Java:
+def parts(home: Path) -> Parts:
     """Jars and start-up caches are the user's own, shared with every stack."""
-    return Java(load().maven_repository, load().cache)
+    java = Java(load().maven_repository, load().cache)
+    return Parts(home, java, inherited().get("TICKPLANT_TEST_PARTS", "auto"))
 
 
 @pytest.fixture(scope="session")
-def kafka_server(home: Path, java: Java) -> Iterator[Server]:
-    with running(kafka_part, home, java) as server:
+def kafka_server(parts: Parts) -> Iterator[Server]:
+    with parts.kafka() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def postgres_server(home: Path, java: Java) -> Iterator[Server]:
-    with running(postgres_part, home, java) as server:
+def postgres_server(parts: Parts) -> Iterator[Server]:
+    with parts.postgres() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def s3_server(home: Path, java: Java) -> Iterator[Server]:
-    with running(s3_part, home, java) as server:
+def s3_server(parts: Parts) -> Iterator[Server]:
+    with parts.s3() as server:
         yield server
 
 
