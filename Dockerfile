@@ -3,6 +3,7 @@
 FROM python:3.11-slim-bookworm AS requirements
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
+WORKDIR /build
 COPY requirements.txt .
 RUN /opt/venv/bin/pip install --require-hashes --requirement requirements.txt
 
@@ -21,7 +22,7 @@ COPY deploy/local deploy/local
 COPY shared shared
 COPY services services
 RUN python -m compileall -q /app
-USER tickplant
+USER 10001
 EXPOSE 8000 9100
 HEALTHCHECK --interval=10s --timeout=4s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['TELEMETRY__PORT'] + '/livez', timeout=3)"]
