@@ -33,7 +33,7 @@ class Splitter:
     """Feed it chunks, then `end`. `line` is the number of the next physical line; rows longer than `limit` come as `Oversized`."""
 
     def __init__(self, *, quoted: bool, limit: int, quoted_limit: int = 1024 * 1024) -> None:
-        self._quoted, self._limit, self._quoted_limit = quoted, limit, quoted_limit
+        self._quoted, self._limit, self._quoted_limit = quoted, limit, min(limit, quoted_limit)
         self.line = 1
         self._held: list[bytes] = []  # pieces of a line whose end has not come
         self._held_bytes = 0
@@ -58,12 +58,12 @@ class Splitter:
             chunk = chunk[cut + 1 :]
         cut = chunk.rfind(b"\n")
         if cut < 0:
-            self._hold(chunk)
+            self._hold(chunk, out)
             return out
         whole = b"".join([*self._held, chunk[:cut]])
         self._held, self._held_bytes = [], 0
         self._lines(whole, out)
-        self._hold(chunk[cut + 1 :])
+        self._hold(chunk[cut + 1 :], out)
         return out
 
     def end(self) -> list[Split]:
@@ -80,12 +80,15 @@ class Splitter:
             out.append(self._never_closed("before the end of the file"))
         return out
 
-    def _hold(self, piece: bytes) -> None:
-        if not piece:
+    def _hold(self, piece: bytes, out: list[Split]) -> None:
+        if not piece or self._failed:
             return
         self._held.append(piece)
         self._held_bytes += len(piece)
-        if self._held_bytes > self._limit + 1:  # one more, for a CR that may belong to the line end
+        if self._open and self._open_bytes + self._held_bytes > self._quoted_limit:
+            self._held, self._held_bytes = [], 0
+            out.append(self._never_closed(f"within {self._quoted_limit:,} bytes"))
+        elif self._held_bytes > self._limit + 1:  # one more, for a CR that may belong to the line end
             self._skipping = _Skipped(self._held)
             self._held, self._held_bytes = [], 0
 
@@ -101,17 +104,21 @@ class Splitter:
         self.line = first + len(lines)
         if b"\r" in whole:
             lines = [line[:-1] if line.endswith(b"\r") else line for line in lines]
-        if len(lines[0]) > self._limit:
-            out.append(Oversized.of(first, lines[0]))
-            lines[0] = b""
-        out += [row for row in enumerate(lines, first) if row[1]]
+        if len(whole) > self._limit:
+            out += [Oversized.of(at, line) if len(line) > self._limit else (at, line) for at, line in enumerate(lines, first) if line]
+        else:
+            out += [row for row in enumerate(lines, first) if row[1]]
 
     def _quoted_line(self, line: bytes, out: list[Split]) -> None:
         self.line += 1
+        if not self._open and len(line.removesuffix(b"\r")) > self._limit:
+            out.append(Oversized.of(self.line - 1, line.removesuffix(b"\r")))
+            return
         inside = ends_inside_quotes(line, bool(self._open))
         if inside or self._open:
             self._open.append(line)
             self._open_bytes += len(line) + 1
+            # A row of quoted lines is never `Oversized`: this limit is the lower one.
             if self._open_bytes > self._quoted_limit:
                 out.append(self._never_closed(f"within {self._quoted_limit:,} bytes"))
                 return
@@ -119,11 +126,7 @@ class Splitter:
             return
         start, row = self.line - max(len(self._open), 1), b"\n".join(self._open) if self._open else line
         self._open, self._open_bytes = [], 0
-        if row.endswith(b"\r"):
-            row = row[:-1]
-        if len(row) > self._limit:
-            out.append(Oversized.of(start, row))
-        elif row:
+        if row := row.removesuffix(b"\r"):
             out.append((start, row))
 
     def _never_closed(self, where: str) -> FileFault:

@@ -1,0 +1,1 @@
+"""The fetcher's pure code: bytes to rows, headers to names."""
