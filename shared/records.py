@@ -1,5 +1,6 @@
 """A Kafka record as the pure code sees it, the header of a file's row, and control records as CloudEvents in binary mode."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -7,6 +8,7 @@ from shared.time import to_iso
 
 RUN_HEADER = "run"
 CONTROL = "tickplant."
+_ROW = re.compile(rb"([!-~]{1,128}):([0-9]{1,18}):([0-9]{1,18})")
 
 
 class Record(Protocol):
@@ -38,10 +40,10 @@ class Row(NamedTuple):
         return RUN_HEADER, f"{self.run}:{self.line}:{self.n}".encode()
 
     @classmethod
-    def parse(cls, header: bytes) -> "Row":
-        """The inverse of `header`."""
-        run, line, n = header.decode().rsplit(":", 2)
-        return cls(run, int(line), int(n))
+    def parse(cls, header: bytes) -> "Row | None":
+        """The inverse of `header`; None for what `header` never wrote."""
+        found = _ROW.fullmatch(header)
+        return cls(found[1].decode(), int(found[2]), int(found[3])) if found else None
 
 
 def header(headers: Sequence[tuple[str, bytes]], name: str) -> bytes | None:
@@ -70,4 +72,4 @@ def control_kind(headers: Sequence[tuple[str, bytes]]) -> str | None:
     kind = header(headers, "ce_type")
     if kind is None or not kind.startswith(CONTROL.encode()):
         return None
-    return kind.decode().removeprefix(CONTROL)
+    return kind.decode("utf-8", "replace").removeprefix(CONTROL)

@@ -14,13 +14,14 @@ QUOTES = tuple(
         reverse=True,
     )
 )
+_LONGEST = 64  # as written, blanks around it included: it is kept as the native symbol
 _CANONICAL = re.compile(r"[A-Z0-9][A-Z0-9.]{0,31}(-[A-Z0-9]{1,16})?")
 
 
 def canonical(text: str) -> str:
     """Upper-cased `BASE-QUOTE` or ticker, with `/` and `_` read as `-`; `Rejected("unknown_symbol")` where it is neither."""
     symbol = text.strip().upper().replace("/", "-").replace("_", "-")
-    if not _CANONICAL.fullmatch(symbol):
+    if len(text) > _LONGEST or not _CANONICAL.fullmatch(symbol):
         raise Rejected("unknown_symbol", f"symbol {text[:80]!r} is neither BASE-QUOTE (BTC-USD) nor a ticker (AAPL)")
     return symbol
 

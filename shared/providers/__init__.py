@@ -15,15 +15,10 @@ from shared.providers import binance, coinbase, prices_csv
 class Provider(Protocol):
     """What a venue's file offers."""
 
-    @property
-    def __doc__(self) -> str | None: ...
-
-    @staticmethod
-    def parse(payload: bytes) -> Iterable[Tick | Rejected]:
+    def parse(self, payload: bytes) -> Iterable[Tick | Rejected]:
         """The ticks of one payload; empty for control frames; raises `Rejected` for the whole, yields it for one of several values."""
 
-    @staticmethod
-    def native_symbol(payload: bytes) -> str:
+    def native_symbol(self, payload: bytes) -> str:
         """The venue's symbol that keys the payload, found without decoding it; empty where there is none."""
 
 

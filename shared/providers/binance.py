@@ -16,6 +16,7 @@ import msgspec
 from shared import money
 from shared.errors import Rejected
 from shared.events import Quote, Tick, Trade
+from shared.frames import FAULTS, rejected
 from shared.symbols import split_concatenated
 from shared.time import from_ms
 
@@ -32,7 +33,7 @@ class _Frame(msgspec.Struct, gc=False):
     p: str | None = None
     q: str | None = None
     T: int | None = None
-    m: bool = False
+    m: bool | None = None
     u: int | None = None
     b: int | str | None = None
     B: str | None = None
@@ -57,10 +58,10 @@ def parse(payload: bytes) -> list[Tick]:
     """Trades and quotes of one frame; none for control frames and types not taken. Raises `Rejected`."""
     try:
         frame = _decode(payload)
-    except msgspec.MsgspecError as fault:
+    except FAULTS as fault:
         if _ignored(payload):
             return []
-        raise Rejected("malformed", f"binance frame: {fault}") from None
+        raise rejected("binance frame", fault) from None
     frame = frame.data or frame
     if frame.e == "trade":
         return [_trade(frame, frame.t, "t")]
@@ -77,7 +78,7 @@ def _ignored(payload: bytes) -> bool:
     """Whether the frame is of a type not taken, whose fields may have other shapes."""
     try:
         frame = _decode_type(payload)
-    except msgspec.MsgspecError:
+    except FAULTS:
         return False
     return (frame.data or frame).e in _IGNORED or "@depth" in frame.stream
 
@@ -89,9 +90,11 @@ def native_symbol(payload: bytes) -> str:
 
 
 def _trade(frame: _Frame, number: int | str | None, field: str) -> Trade:
-    if not isinstance(number, int) or frame.p is None or frame.q is None or frame.T is None:
-        missing = next(name for name, value in ((field, number), ("p", frame.p), ("q", frame.q), ("T", frame.T)) if not value and value != 0)
-        raise Rejected("missing_field", f"binance {frame.e} without {missing}")
+    if number is None or frame.p is None or frame.q is None or frame.T is None or frame.m is None:
+        given = ((field, number), ("p", frame.p), ("q", frame.q), ("T", frame.T), ("m", frame.m))
+        raise Rejected("missing_field", f"binance {frame.e} without {next(name for name, value in given if value is None)}")
+    if isinstance(number, str):
+        raise Rejected("malformed", f"binance {frame.e}: {field} {number[:80]!r} is not an integer")
     return Trade(
         split_concatenated(frame.s),
         frame.s,

@@ -15,6 +15,7 @@ import msgspec
 from shared import money
 from shared.errors import Rejected
 from shared.events import Quote, Tick, Trade
+from shared.frames import FAULTS, rejected
 from shared.symbols import dashed
 from shared.time import from_iso
 
@@ -45,8 +46,8 @@ def parse(payload: bytes) -> list[Tick]:
     """Trades and quotes of one frame; none for control frames and channels not taken. Raises `Rejected`."""
     try:
         frame = _decode(payload)
-    except msgspec.MsgspecError as fault:
-        raise Rejected("malformed", f"coinbase frame: {fault}") from None
+    except FAULTS as fault:
+        raise rejected("coinbase frame", fault) from None
     if frame.type in ("match", "last_match"):
         return [_trade(frame)]
     if frame.type == "ticker":

@@ -49,6 +49,10 @@ class Layout:
         at = self.columns.get(name)
         return row[at].strip() if at is not None else self.constants.get(name)
 
+    def has(self, name: str) -> bool:
+        """Whether rows have a value of that name, of their own or the header's."""
+        return name in self.columns or name in self.constants
+
 
 def layout(names: list[str]) -> Layout:
     """The layout of a header's names; raises `FileFault` naming what is missing."""
@@ -75,10 +79,24 @@ def layout(names: list[str]) -> Layout:
 @lru_cache(maxsize=256)
 def _layout(header: str) -> tuple[Layout, ZoneInfo]:
     try:
-        found = layout(next(csv.reader([header])))
+        found = layout(_fields(header))
     except FileFault as fault:
         raise Rejected("bad_row", str(fault)) from None
-    return found, ZoneInfo(found.constants.get("zone", "UTC"))
+    return found, _zone(found.constants.get("zone", "UTC"))
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, KeyError, OSError):  # a folder's name is an OSError
+        raise Rejected("bad_row", f"zone {name[:80]!r} is no time zone, like America/New_York") from None
+
+
+def _fields(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error as fault:
+        raise Rejected("bad_row", f"{line[:80]!r}… is no row of CSV: {fault}") from None
 
 
 def parse(payload: bytes) -> list[Tick]:
@@ -88,17 +106,20 @@ def parse(payload: bytes) -> list[Tick]:
     except UnicodeDecodeError as fault:
         raise Rejected("bad_encoding", f"byte {payload[fault.start]:#04x} at {fault.start} of the row is not UTF-8") from None
     columns, zone = _layout(header)
-    row = line.split(",") if '"' not in line else next(csv.reader([line], strict=False), [])
+    row = _fields(line) if '"' in line else line.split(",")
     if len(row) != columns.width:
         raise Rejected("bad_row", f"the row has {len(row)} fields, the header {columns.width}")
     return [_tick(columns, row, zone)]
 
 
 def native_symbol(payload: bytes) -> str:
-    """The symbol of a row, as written."""
+    """The symbol of a row, as written; empty where it cannot be found."""
     header, _, line = payload.decode("utf-8", "replace").partition("\n")
-    columns, _ = _layout(header)
-    row = next(csv.reader([line]), [])
+    try:
+        columns, _ = _layout(header)
+        row = _fields(line)
+    except Rejected:
+        return ""
     return (columns.get(row, "symbol") or "") if len(row) == columns.width else ""
 
 
@@ -107,12 +128,12 @@ def _tick(columns: Layout, row: list[str], zone: ZoneInfo) -> Tick:
     symbol, at = canonical(native), _time(_required(columns, row, "time"), zone)
     number = columns.get(row, "trade_id") or ""
     sequence = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
-    if "bid" in columns.columns:
+    if columns.has("bid"):
         bid, ask = (money.price(_required(columns, row, name), name) for name in ("bid", "ask"))
-        sizes = (money.quote_size(columns.get(row, name) or None, name) for name in ("bid_size", "ask_size"))
-        return Quote(symbol, native, at, bid, ask, *sizes, number, sequence)
+        bid_size, ask_size = (money.quote_size(columns.get(row, name) or None, name) for name in ("bid_size", "ask_size"))
+        return Quote(symbol, native, at, bid, ask, bid_size, ask_size, number, sequence)
     price = money.price(_required(columns, row, "price"), "price")
-    if "size" not in columns.columns:
+    if not columns.has("size"):
         return IndexPrice(symbol, native, at, price, number, sequence)
     return Trade(symbol, native, at, price, money.size(_required(columns, row, "size"), "size"), _side(columns, row), number, sequence)
 

@@ -1,0 +1,1 @@
+"""Payloads as the venues send them."""
