@@ -3,6 +3,8 @@
 from decimal import Decimal
 from hashlib import blake2b
 
+from shared.money import EXACT
+
 
 def fact_id(source: str, symbol: str, event_time: int, values: tuple[Decimal | str | None, ...], n: int) -> str:
     """32 hex digits over the normalised values (1.0 and 1.00 are the same); `n` tells identical items of one record apart."""
@@ -12,5 +14,5 @@ def fact_id(source: str, symbol: str, event_time: int, values: tuple[Decimal | s
 
 def _normal(value: Decimal | str | None) -> str:
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
+        return f"{EXACT.normalize(value):f}"
     return "" if value is None else value

@@ -18,14 +18,18 @@ def amount(text: str) -> Decimal:
     """The decimal that `text` spells; raises `ValueError` unless it is finite and within 18 + 18 digits."""
     if len(text) > 64:
         raise ValueError("has more than 64 characters")
+    if "_" in text or not text.isascii():  # Decimal takes 1_000 and other scripts' digits
+        raise ValueError("is not a number")
     try:
         value = Decimal(text)
     except decimal.InvalidOperation:
         raise ValueError("is not a number") from None
     if not value.is_finite():
         raise ValueError("is not finite")
+    if not value:
+        return ZERO  # neither -0 nor 0E+999999, which no column holds
     exponent = value.as_tuple().exponent
-    if value and (value.adjusted() >= 18 or not isinstance(exponent, int) or exponent < -18):
+    if value.adjusted() >= 18 or not isinstance(exponent, int) or exponent < -18:
         raise ValueError("has more than 18 digits before or after the point")
     return value
 
