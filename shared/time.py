@@ -38,10 +38,10 @@ def from_iso(text: str, zone: tzinfo = UTC) -> int:
     Raises `Rejected("bad_timestamp")`. More than six digits of a second are cut, never rounded.
     """
     try:
-        at = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text.replace("\0", "?"))  # which takes a NUL for the end
         return in_range(from_datetime(at if at.tzinfo else at.replace(tzinfo=zone)), "timestamp", text)
     except (ValueError, OverflowError):
-        raise Rejected("bad_timestamp", f"timestamp {text!r} is not ISO-8601, like 2021-01-08T00:00:00.278Z") from None
+        raise Rejected("bad_timestamp", f"timestamp {text[:80]!r} is not ISO-8601, like 2021-01-08T00:00:00.278Z") from None
 
 
 def from_ms(ms: int, field: str) -> int:
@@ -54,14 +54,14 @@ def in_range(us: int, field: str, given: object) -> int:
     if EARLIEST <= us < LATEST:
         return us
     unit = "too small: seconds where milliseconds belong?" if us < EARLIEST else "too large: microseconds where milliseconds belong?"
-    raise Rejected("bad_timestamp", f"{field} {given!r} is {unit}")
+    raise Rejected("bad_timestamp", f"{field} {repr(given)[:80]} is {unit}")
 
 
 def from_number(text: str, field: str) -> int:
     """Microseconds of a Unix time in a file, whose unit is told by its size: 10 digits are s, 13 ms, 16 us, 19 ns."""
     whole, _, fraction = text.partition(".")
     if not whole.isascii() or not whole.isdigit() or (fraction and not (fraction.isascii() and fraction.isdigit())):
-        raise Rejected("bad_timestamp", f"{field} {text!r} is neither ISO-8601 nor a Unix time")
+        raise Rejected("bad_timestamp", f"{field} {text[:80]!r} is neither ISO-8601 nor a Unix time")
     if len(whole) in (9, 10):
         return in_range(int(whole) * SECOND + int(fraction[:6].ljust(6, "0") or 0), field, text)
     if len(whole) in (12, 13):
@@ -70,7 +70,7 @@ def from_number(text: str, field: str) -> int:
         return in_range(int(whole), field, text)
     if len(whole) in (18, 19):
         return in_range(int(whole) // 1000, field, text)
-    raise Rejected("bad_timestamp", f"{field} {text!r} has {len(whole)} digits; a Unix time has 10 (s), 13 (ms), 16 (us) or 19 (ns)")
+    raise Rejected("bad_timestamp", f"{field} {text[:80]!r} has {len(whole)} digits; a Unix time has 10 (s), 13 (ms), 16 (us) or 19 (ns)")
 
 
 def floor(us: int, width: int) -> int:
