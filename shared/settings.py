@@ -115,33 +115,48 @@ ALIASES = {
 
 def load() -> Settings:
     """The settings of this process; raises `SystemExit` with every fault, each with the name to change."""
-    values = _nested(_with_secrets(dict(os.environ)))
+    environment = dict(os.environ)
+    faults = list(_read_secrets(environment))
     try:
-        return Settings(**values)
+        settings = Settings(**_nested(environment))
     except ValidationError as fault:
-        sys.exit("settings:\n" + "\n".join(_explain(fault.errors(include_input=False, include_url=False))))
+        faults += _explain(fault.errors(include_input=False, include_url=False))
+    if faults:
+        sys.exit("settings:\n" + "\n".join(faults))
+    return settings
 
 
-def _with_secrets(environment: dict[str, str]) -> dict[str, str]:
-    """The environment with aliases spelled out and each `NAME_FILE` read into `NAME`."""
-    for name in [n for n in environment if n.endswith("_FILE") and ("__" in n or n.removesuffix("_FILE") in ALIASES)]:
+def _read_secrets(environment: dict[str, str]) -> Iterable[str]:
+    """Reads each `NAME_FILE` of a setting into `NAME` and spells aliases out; yields what could not be read."""
+    for name in [*_names(), *ALIASES]:
+        path = environment.get(f"{name}_FILE")
+        if path is None or name in environment:
+            continue
         try:
-            environment.setdefault(name.removesuffix("_FILE"), Path(environment[name]).read_text().strip())
-        except OSError as fault:
-            sys.exit(f"settings:\n{name}: cannot read {environment[name]}: {fault.strerror}")
+            environment[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as fault:
+            reason = fault.strerror if isinstance(fault, OSError) else "it is not UTF-8"
+            yield f"{name}_FILE: cannot read {path}: {reason}"
     for short, long in ALIASES.items():
         if short in environment:
             environment[long] = environment[short]
-    return environment
+
+
+def _names() -> Iterable[str]:
+    for section, model in _sections():
+        yield from (f"{section}__{name}".upper() for name in model.model_fields)
+
+
+def _sections() -> Iterable[tuple[str, type[BaseModel]]]:
+    for section, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield section, field.annotation
 
 
 def _nested(environment: dict[str, str]) -> dict[str, Any]:
     """`{"kafka": {"bootstrap_servers": …}}` from KAFKA__BOOTSTRAP_SERVERS; lists are comma separated."""
     values: dict[str, Any] = {"home": environment["TICKPLANT_HOME"]} if "TICKPLANT_HOME" in environment else {}
-    for section, field in Settings.model_fields.items():
-        model = field.annotation
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            continue
+    for section, model in _sections():
         for name, inner in model.model_fields.items():
             given = environment.get(f"{section}__{name}".upper())
             if given is not None:
