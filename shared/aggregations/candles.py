@@ -15,6 +15,7 @@ from shared.time import MINUTE, floor
 
 HALF = Decimal("0.5")
 Key = tuple[str, str, Kind, int]  # source, symbol, kind, start in us
+_Volumes = tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None]
 
 
 class Fold:
@@ -56,7 +57,7 @@ class Fold:
     def candle(self, key: Key, *, closed: bool = False, last_origin: Origin = NOWHERE) -> Candle:
         """The candle of everything added."""
         source, symbol, kind, start = key
-        volumes = (self.volume, self.quote, self.buy, self.sell) if kind == "trade" else (None, None, None, None)
+        volumes: _Volumes = (self.volume, self.quote, self.buy, self.sell) if kind == "trade" else (None, None, None, None)
         prices = (self.open, self.high, self.low, self.close)
         counts = (self.count if kind == "trade" else 0, self.count, self.late)
         return Candle(*key[:3], MINUTE, start, *prices, *volumes, *counts, self.first, self.last, closed, False, last_origin)

@@ -1,0 +1,1 @@
+"""Aggregates, by example; their laws are among the properties."""
