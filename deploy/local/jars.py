@@ -64,7 +64,10 @@ def classpath(part: str, repository: Path, progress: Callable[[str], None] = lam
 
 def _download(jar: Jar, repository: Path) -> None:
     import requests
+    import truststore
 
+    # The certificates of the machine, as pip takes them, not those of a Python package.
+    truststore.inject_into_ssl()
     path = jar.path(repository)
     path.unlink(missing_ok=True)
     try:

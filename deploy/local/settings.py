@@ -17,7 +17,8 @@ from deploy.local.part import StartError
 class LocalSettings(BaseSettings):
     """Each field's alias is the variable that sets it; a taken port is reported with that name."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", populate_by_name=True)
+    # Not by name: the field `home` would take HOME.
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
     home: Path = Field(default=Path(".tickplant"), alias="TICKPLANT_HOME")
     maven_repository: Path = Field(default=Path.home() / ".m2" / "repository", alias="M2_REPO")

@@ -23,6 +23,7 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
 # A process that lived this long died of something new: its backoff starts over.
 STEADY_SECONDS = 60.0
 CHUNK = 64 * 1024
+PREPARE_GRACE = 5.0
 
 Echo = Callable[[str, str], None]
 
@@ -54,6 +55,7 @@ class Unit:
         self._process: Process | None = None
         self._command: Command | None = None
         self._pump: asyncio.Task[None] | None = None
+        self._preparing: asyncio.Future[Command] | None = None
 
     async def keep(self) -> None:
         """Keep the process running until `stop`; raises StartError when it cannot be prepared."""
@@ -73,6 +75,9 @@ class Unit:
     async def stop(self) -> None:
         """Ask the process to leave; after its time is over, kill it and its children."""
         self._stopping.set()
+        if self._preparing and not self._preparing.done():
+            # What it runs (initdb, a format) ends soon and must not be left half done; a download may take long and can be.
+            await asyncio.wait([self._preparing], timeout=PREPARE_GRACE)
         if self._process and self._command and self._process.returncode is None:
             self._set("stopping", self._command.stop_note)
             self._process.send_signal(self._command.stop_signal)
@@ -88,7 +93,8 @@ class Unit:
 
     async def _run_once(self) -> int:
         self._set("starting", "")
-        self._command = await in_thread(self.part.prepare)
+        self._preparing = asyncio.ensure_future(in_thread(self.part.prepare))
+        self._command = await asyncio.shield(self._preparing)
         if self._stopping.is_set():
             return 0
         self._process = process = await asyncio.create_subprocess_exec(

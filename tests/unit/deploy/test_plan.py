@@ -8,11 +8,12 @@ import pytest
 
 from deploy.local.part import StartError
 from deploy.local.plan import Plan, make_plan
-from deploy.local.settings import LocalSettings
+from deploy.local.settings import LocalSettings, setting_of
 
 
 def plan(home: Path, *only: str, **settings: object) -> Plan:
-    return make_plan(LocalSettings.model_validate({"home": home, **settings}), {"PATH": "/bin"}, only, lambda _: None)
+    by_variable = {setting_of(name): value for name, value in {"home": home, **settings}.items()}
+    return make_plan(LocalSettings.model_validate(by_variable), {"PATH": "/bin"}, only, lambda _: None)
 
 
 def test_everything_is_started_by_default(tmp_path: Path) -> None:
