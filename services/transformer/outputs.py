@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from shared.events import Candle, GivenUp, Marker, Origin, Tally, Tick
 from shared.errors import Rejected
+from shared.events import Candle, GivenUp, Marker, Origin, Tally, Tick
 from shared.partitioning import partition
-from shared.records import Record
+from shared.records import Record, control_kind
 from shared.time import to_iso
 from shared.topics import CANDLES, DEAD_LETTERS, TICKS, Topic
 
@@ -52,9 +52,13 @@ _MARKER = (("ce_type", b"tickplant.marker"),)
 
 
 def dead_letter(record: Record, fault: Rejected, origin: Origin, source: str, received_at: int) -> Output:
-    """The record's own bytes, key and headers, with why it was rejected, in the partition numbered as the raw one."""
+    """The record's own bytes, key and headers, with why it was rejected, in the partition numbered as the raw one.
+
+    A control record's type is renamed: in the topic of dead letters it must not act as one.
+    """
+    control = control_kind(record.headers) is not None
     headers = [
-        *record.headers,
+        *(("rejected_ce_type" if control and name == "ce_type" else name, value) for name, value in record.headers),
         ("error_reason", fault.reason.encode()),
         ("error_message", fault.message.encode()),
         ("error_source", source.encode()),

@@ -55,7 +55,7 @@ class Windows:
 
     def changed(self) -> Iterator[Candle]:
         """The windows that grew since they were last published."""
-        for opened in self._open.values():
+        for _, opened in sorted(self._open.items()):
             for key in sorted(opened):
                 window = opened[key]
                 if window.dirty:
@@ -64,7 +64,7 @@ class Windows:
 
     def give_up(self, offset: int, log_time: int, *, age: int, records: int) -> Iterator[GivenUp]:
         """Drops windows open for longer than `age` (log time) or `records` offsets, so that a rebuild stays bounded."""
-        for opened in self._open.values():
+        for _, opened in sorted(self._open.items()):
             for key, window in sorted(opened.items()):
                 if log_time - window.opened_at > age or offset - window.first_offset > records:
                     del opened[key]

@@ -3,7 +3,7 @@
 Given the same checkpoint and the same records it returns the same outputs, however the records are split into batches.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -16,15 +16,19 @@ from services.transformer.windows import Windows
 from shared.aggregations.candles import key as window_key
 from shared.errors import Rejected
 from shared.events import Closed, Connection, Heartbeat, Marker, Origin, Tick, tick_id
+from shared.frames import FAULTS, rejected
 from shared.raw import Raw, complete, read
 from shared.records import Record, control_kind
 from shared.time import MINUTE
 from shared.topics import MARKET_RAW
 
-_heartbeat = msgspec.json.Decoder(Heartbeat).decode
-_closed = msgspec.json.Decoder(Closed).decode
-_connection = msgspec.json.Decoder(Connection).decode
-_marker = msgspec.json.Decoder(Marker).decode
+Control = Heartbeat | Closed | Connection | Marker
+_CONTROLS: dict[str, Callable[[bytes], Control]] = {
+    "heartbeat": msgspec.json.Decoder(Heartbeat).decode,
+    "closed": msgspec.json.Decoder(Closed).decode,
+    "connection": msgspec.json.Decoder(Connection).decode,
+    "marker": msgspec.json.Decoder(Marker).decode,
+}
 
 
 class Market:
@@ -38,7 +42,7 @@ class Market:
         self.next_offset = at.next_offset
         self._log_time, self._next_emit, self._emitted_at = at.log_time, at.next_emit, at.emitted_at
         self.clocks = {source: msgspec.structs.replace(clock) for source, clock in at.clocks.items()}
-        self.windows = Windows({tuple(key) for key in at.given_up})
+        self.windows = Windows(set(at.given_up))
         self._tallies = Tallies(MARKET_RAW.name, partition, at.epoch, at.block, at.counts)
 
     def checkpoint(self) -> Checkpoint:
@@ -135,34 +139,44 @@ class Market:
         for candle in self.windows.due(source, clock.watermark):
             yield outputs.candle(candle)
 
-    def _control(self, kind: str, record: Record) -> Iterator[Output]:
-        value = record.value or b""
-        if kind == "heartbeat":
-            beat = _heartbeat(value)
-            clock = self.clocks.setdefault(beat.source, Clock())
-            clock.heartbeat(beat.epoch, self._log_time, self._rules)
-            yield from self._close(beat.source, clock)
-        elif kind == "connection":
-            connection = _connection(value)
-            if connection.state == "connected":
-                self.clocks.setdefault(connection.source, Clock()).connect(connection.epoch, self._log_time)
-        elif kind == "closed":
-            closed = _closed(value)
-            clock = self.clocks.setdefault(closed.source, Clock())
-            if closed.epoch >= clock.epoch:
-                clock.epoch = closed.epoch
-                clock.watermark = max(clock.watermark, self.windows.end(closed.source))
-                yield from self._close(closed.source, clock)
-        elif kind == "marker":
-            marker = _marker(value)
-            yield outputs.tally(self._tallies.snapshot(record.offset + 1))
-            yield from outputs.markers(msgspec.structs.replace(marker, origin=Origin(self._epoch, self._partition, record.offset)))
+    def _control(self, kind: str, record: Record) -> Iterable[Output]:
+        decode = _CONTROLS.get(kind)
+        if decode is None:
+            return ()
+        try:
+            control = decode(record.value or b"")
+        except FAULTS as fault:
+            raw, origin = read(record), Origin(self._epoch, self._partition, record.offset)
+            self._tallies.add(raw.source, raw.run, raw.received_at, received=1, rejected=1)
+            return [outputs.dead_letter(record, rejected(f"control record {kind}", fault), origin, raw.source, raw.received_at)]
+        if isinstance(control, Marker):
+            return self._mark(control, Origin(self._epoch, self._partition, record.offset))
+        return self._move(control)
+
+    def _mark(self, marker: Marker, origin: Origin) -> Iterator[Output]:
+        yield outputs.tally(self._tallies.snapshot(origin.offset + 1))
+        yield from outputs.markers(msgspec.structs.replace(marker, origin=origin))
+
+    def _move(self, control: Heartbeat | Closed | Connection) -> Iterator[Output]:
+        """What a source's owner says of it moves the source's clock."""
+        clock = self.clocks.setdefault(control.source, Clock())
+        if isinstance(control, Heartbeat):
+            clock.heartbeat(control.epoch, self._log_time, self._rules)
+        elif isinstance(control, Connection):
+            if control.state == "connected":
+                clock.connect(control.epoch, self._log_time)
+        elif control.epoch >= clock.epoch:
+            clock.epoch = control.epoch
+            clock.watermark = max(clock.watermark, self.windows.end(control.source))
+        yield from self._close(control.source, clock)
 
     def _rebuild(self, record: Record) -> None:
         """Puts a record's ticks into exactly the windows that the checkpoint's watermarks leave open; publishes nothing."""
-        if record.headers:
+        if record.headers and control_kind(record.headers) is not None:
             return
         raw = read(record)
+        if raw.run is not None:
+            return
         try:
             for index, value in enumerate(raw.parse()):
                 if isinstance(value, Rejected):

@@ -1,0 +1,1 @@
+"""Clocks, windows, tallies, checkpoints and the state machine made of them."""
