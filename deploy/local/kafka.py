@@ -12,6 +12,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from deploy.local.files import write_atomically
 from deploy.local.java import Java
@@ -85,20 +86,28 @@ class Kafka:
         self.home.mkdir(parents=True, exist_ok=True)
         write_atomically(self.home / "log4j2.properties", LOGGING)
         write_atomically(self.home / "server.properties", self._properties())
-        if not (self.home / "data" / "meta.properties").exists():
+        if not self._meta():
             self._format()
         options = ("-Xmx512m", f"-Dlog4j2.configurationFile=file:{self.home / 'log4j2.properties'}")
         return self.java.command("kafka", "kafka.Kafka", str(self.home / "server.properties"), options=options)
 
     def probe(self) -> str | None:
+        """Ready when our own cluster answers and has a broker."""
         try:
-            brokers = _brokers(self.port)
+            brokers, cluster = _metadata(self.port)
         except (OSError, struct.error) as error:
             return f"{HOST}:{self.port}: {error}"
+        if self._meta() and cluster not in self._meta():
+            return f"another cluster answers on {HOST}:{self.port}"
         return None if brokers else "no broker is registered yet"
 
     def environment(self) -> dict[str, str]:
         return {"KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{self.port}"}
+
+    def _meta(self) -> str:
+        """What Kafka wrote into its data directory when it was formatted, the cluster id among it."""
+        path = self.home / "data" / "meta.properties"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def _properties(self) -> str:
         own = {
@@ -119,12 +128,20 @@ class Kafka:
             raise StartError(f"cannot format Kafka's data directory: {(done.stderr or done.stdout).strip()}")
 
 
-def _brokers(port: int) -> int:
-    """The number of brokers in the answer to a Metadata v1 request about no topic (Kafka protocol, INT32 array length)."""
+def _metadata(port: int) -> tuple[int, str]:
+    """Number of brokers and cluster id, asked by a Metadata v2 request about no topic (Kafka protocol guide, Metadata)."""
     client = b"probe"
-    body = struct.pack(">hhih", 3, 1, 1, len(client)) + client + struct.pack(">i", 0)
+    body = struct.pack(">hhih", 3, 2, 1, len(client)) + client + struct.pack(">i", 0)
     with socket.create_connection((HOST, port), timeout=2) as sock:
         sock.sendall(struct.pack(">i", len(body)) + body)
-        answer = sock.makefile("rb").read(12)
-    _, _, brokers = struct.unpack(">iii", answer)
-    return int(brokers)
+        stream = sock.makefile("rb")
+        _, _, brokers = struct.unpack(">iii", stream.read(12))
+        for _ in range(brokers):
+            _node, _host, _port, _rack = stream.read(4), _string(stream), stream.read(4), _string(stream)
+        return int(brokers), _string(stream)
+
+
+def _string(stream: BinaryIO) -> str:
+    """A nullable string: its length as INT16, -1 for null, then UTF-8."""
+    (length,) = struct.unpack(">h", stream.read(2))
+    return stream.read(max(length, 0)).decode()

@@ -61,9 +61,11 @@ class Postgres:
         return Command(argv, user=user, stop_signal=signal.SIGINT, stop_timeout=20.0)
 
     def probe(self) -> str | None:
-        program = [_program("pg_isready"), "-h", HOST, "-p", str(self.port), "-t", "2"]
-        done = subprocess.run(program, capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode else None
+        """Ready when our own password opens it: another server on the port is not ours."""
+        argv = [_program("psql"), "-h", HOST, "-p", str(self.port), "-U", USER, "-d", DATABASE, "-qXAtc", "SELECT 1"]
+        env = {"PATH": os.defpath, "PGPASSWORD": self._password(), "PGCONNECT_TIMEOUT": "2"}
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+        return done.stderr.strip() if done.returncode else None
 
     def environment(self) -> dict[str, str]:
         return {"DATABASE_URL": self.url()}

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 import psutil
 
 from deploy.local.logs import Log
-from deploy.local.part import Command, Part
+from deploy.local.part import Command, Part, StartError
 from deploy.local.threads import in_thread
 
 PROBE_INTERVAL = 0.1
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
+# A process that dies this often before it was ever ready will not be ready by another start.
+ATTEMPTS = 4
 # A process that lived this long died of something new: its backoff starts over.
 STEADY_SECONDS = 60.0
 CHUNK = 64 * 1024
@@ -43,7 +45,7 @@ class Status:
 class Unit:
     """A part or service under supervision; `changed` is called on every change of `status`."""
 
-    def __init__(self, part: Part, log: Log, changed: Callable[[Unit], None], echo: Echo) -> None:
+    def __init__(self, part: Part, log: Log, changed: Callable[[Unit], None], echo: Echo, first_delay: float = FIRST_DELAY) -> None:
         self.part = part
         self.name = part.name
         self.log = log
@@ -51,6 +53,7 @@ class Unit:
         self.ready = asyncio.Event()
         self._changed = changed
         self._echo = echo
+        self._first_delay = first_delay
         self._stopping = asyncio.Event()
         self._process: Process | None = None
         self._command: Command | None = None
@@ -58,16 +61,18 @@ class Unit:
         self._preparing: asyncio.Future[Command] | None = None
 
     async def keep(self) -> None:
-        """Keep the process running until `stop`; raises StartError when it cannot be prepared."""
-        delay = FIRST_DELAY
+        """Keep the process running until `stop`; raises StartError when it cannot be prepared or never becomes ready."""
+        delay = self._first_delay
         while not self._stopping.is_set():
             started = time.monotonic()
             code = await self._run_once()
             if self._stopping.is_set():
                 return
             if time.monotonic() - started > STEADY_SECONDS:
-                delay = FIRST_DELAY
+                delay = self._first_delay
             self.status.restarts += 1
+            if self.status.restarts >= ATTEMPTS and not self.ready.is_set():
+                raise StartError(f"{self.name} {ending(code)} {ATTEMPTS} times and was never ready:\n{self.log.tail()}")
             self._set("restarting", f"{ending(code)}, again in {delay:g} s; see {self.log.path}")
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+
 from tests.architecture.sources import dotted, modules, tree
 
 READS = {"os.environ", "os.environb", "os.getenv", "os.getenvb", "environ", "getenv"}

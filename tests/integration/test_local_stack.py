@@ -15,6 +15,7 @@ import asyncpg
 import psutil
 import pytest
 
+from deploy.local.postgres import Postgres
 from deploy.local.state import Entry, State
 from tests.fixtures.stacks import Stack
 
@@ -130,6 +131,17 @@ def test_a_taken_port_is_named_with_its_setting_and_nothing_starts(stack: Stack)
     assert up.returncode == 1
     assert f"port {stack.ports['TICKPLANT_POSTGRES_PORT']} (postgres) is taken: set TICKPLANT_POSTGRES_PORT" in up.stderr
     assert stack.run("status").returncode == 3
+
+
+def test_another_server_on_the_port_is_never_taken_for_ours(stack: Stack) -> None:
+    """The port is free when it is checked and taken when the part comes to it."""
+    with tempfile.TemporaryDirectory(prefix="tickplant-") as home:
+        other = Stack(Path(home))
+        other.environment.update(stack.environment, TICKPLANT_HOME=home)
+        assert other.run("up", "--detach", *ONLY_POSTGRES).returncode == 0
+        ours = Postgres(stack.home / "postgres", stack.ports["TICKPLANT_POSTGRES_PORT"])
+        assert "password authentication failed" in (ours.probe() or "")
+        other.run("down")
 
 
 def test_an_external_part_is_not_started(stack: Stack) -> None:
