@@ -75,6 +75,7 @@ class Fetcher(BaseModel):
     max_file_bytes: int = 64 * 1024**3
     in_flight: int = Field(20_000, ge=1)
     concurrent_runs: int = Field(2, ge=1, le=32)
+    most_behind: int = Field(100_000, ge=0, description="a file waits while a reader is further behind in a partition; 0: never")
     heartbeat_seconds: float = Field(1.0, gt=0)
 
 

@@ -52,7 +52,9 @@ class File:
 
     def close(self) -> None:
         """Closes the file."""
-        os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _read(self) -> Iterator[bytes]:
         gunzip: Gunzip | None = None
@@ -83,6 +85,7 @@ class FileInput:
         self._file, self._reader = file, reader
         self.bytes_total = file.size
         if before and dict(before) != file.identity:
+            file.close()
             raise FileFault("the file is not the one that the run began with: its size or modification time changed; ingest it again")
 
     @property
@@ -92,22 +95,23 @@ class FileInput:
 
     async def batches(self) -> AsyncIterator[Sequence[Output]]:
         """The rows of each piece; a fault names the line it was met at."""
-        try:
-            while True:
-                try:
-                    piece = await asyncio.to_thread(self._file.read)
-                except FileFault as fault:
-                    raise FileFault(f"line {self._reader.line}: {fault}") from None
-                if not piece:
-                    break
-                yield self._reader.feed(piece)
-            yield self._reader.end()
-        finally:
-            self._file.close()
+        while piece := await self._read():
+            yield self._reader.feed(piece)
+        yield self._reader.end()
 
     def note(self) -> str:
         """The reader's."""
         return self._reader.note()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    async def _read(self) -> bytes:
+        try:
+            return await asyncio.to_thread(self._file.read)
+        except FileFault as fault:
+            raise FileFault(f"line {self._reader.line}: {fault}") from None
 
 
 def _identity(found: os.stat_result) -> dict[str, int]:

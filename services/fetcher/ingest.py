@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from services.fetcher.pace import POLL_SECONDS, Pace
 from services.fetcher.protocol import Input, Output, TooLarge
 from services.fetcher.publish import Publisher, Record
 from shared import runs
@@ -30,10 +31,10 @@ class Stopped(Exception):
 class Ingest:
     """A run being carried out; `run` is its last published state."""
 
-    def __init__(self, run: Run, publisher: Publisher, stop: asyncio.Event) -> None:
+    def __init__(self, run: Run, publisher: Publisher, pace: Pace, stop: asyncio.Event) -> None:
         self.run = run
-        self._publisher, self._stop = publisher, stop
-        self._skip, self._again = run.sent, run.sent > 0
+        self._publisher, self._pace, self._stop = publisher, pace, stop
+        self._skip = run.sent
         self._sent, self._rejected = 0, 0
         self._used: set[int] = set()
         self._input: Input | None = None
@@ -54,12 +55,13 @@ class Ingest:
             await self._send(batch)
             if batch and isinstance(batch[-1], FileFault):
                 raise batch[-1]
+            if self._publisher.full:
+                await self._publisher.acknowledge()
+                await self._wait_for_readers()
             if self._stop.is_set():
                 await self._progress()
                 await self._publisher.acknowledge()
                 raise Stopped
-            if self._publisher.full:
-                await self._publisher.acknowledge()
             if time.monotonic() >= self._due:
                 await self._progress()
         await self._progress()
@@ -74,6 +76,11 @@ class Ingest:
             await self._publisher.acknowledge()
             await self._mark("aborted", message)
         await self._end("failed", message)
+
+    def close(self) -> None:
+        """Releases the input."""
+        if self._input is not None:
+            self._input.close()
 
     async def _send(self, batch: Sequence[Output]) -> None:
         """The rows of a batch that no earlier attempt has sent, by partition."""
@@ -96,11 +103,19 @@ class Ingest:
             if records:
                 await self._publisher.send(MARKET_RAW, number, records)
 
-    async def _progress(self) -> None:
+    async def _wait_for_readers(self) -> None:
+        """Until what is in the topics fits their retention; says whom the run waits for."""
+        while (why := await self._pace.hold(self._used)) and not self._stop.is_set():
+            if time.monotonic() >= self._due:
+                await self._progress(f"waiting: {why}")
+                await self._publisher.acknowledge()
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _progress(self, message: str = "") -> None:
         """Everything sent is acknowledged before it is counted."""
         await self._publisher.acknowledge()
         self._due = time.monotonic() + PROGRESS_SECONDS
-        await self._say("running")
+        await self._say("running", message)
 
     async def _mark(self, status: str, message: str) -> None:
         """A marker to each raw partition of the run, behind its acknowledged rows."""

@@ -59,3 +59,6 @@ class Input(Protocol):
 
     def note(self) -> str:
         """What the run's message should say at the end; empty for nothing."""
+
+    def close(self) -> None:
+        """Releases what it holds; may be called twice."""

@@ -38,6 +38,9 @@ class ReplayInput:
         """How many there were."""
         return f"{len(self._seen)} dead letters replayed"
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def _wanted(self, letter: DeadLetter) -> bool:
         if letter.rows != self._request.rows or not letter.matches(self._request.reason, self._request.run):
             return False

@@ -11,6 +11,7 @@ import msgspec
 
 from services.fetcher.files import File, FileInput, allowed
 from services.fetcher.ingest import Ingest, Stopped
+from services.fetcher.pace import Pace
 from services.fetcher.protocol import Input
 from services.fetcher.publish import Publisher
 from services.fetcher.readers import READERS
@@ -159,7 +160,8 @@ class Runner:
         """One attempt; returns the run as it then stands."""
         log().info("run taken", run_id=run.run_id, attempt=run.attempts + 1, sent=run.sent)
         publisher = Publisher(self._settings.kafka, client_id="fetcher", in_flight=self._settings.fetcher.in_flight)
-        ingest = Ingest(msgspec.structs.replace(run, attempts=run.attempts + 1), publisher, stop)
+        pace = Pace(self._settings.kafka, self._settings.fetcher.most_behind)
+        ingest = Ingest(msgspec.structs.replace(run, attempts=run.attempts + 1), publisher, pace, stop)
         try:
             try:
                 if run.attempts >= MOST_ATTEMPTS:
@@ -177,6 +179,8 @@ class Runner:
         else:
             log().info("run ended", run_id=run.run_id, status=ingest.run.status, sent=ingest.run.sent, message=ingest.run.message)
         finally:
+            ingest.close()
+            await pace.close()
             await publisher.close()
         return ingest.run
 
@@ -189,5 +193,6 @@ class Runner:
             request = msgspec.convert(run.request, request_type)
         except msgspec.ValidationError as fault:
             raise FileFault(f"the request cannot be read: {fault}") from None
+        rows = reader(run, request)
         file = File(allowed(request.path, self._settings.fetcher), self._settings.fetcher)
-        return FileInput(file, reader(run, request), request.file), {"file": file.identity}
+        return FileInput(file, rows, request.file), {"file": file.identity}
