@@ -141,7 +141,8 @@ def money(value: Decimal | None) -> msgspec.Raw | None:
 
 def number(value: Decimal) -> msgspec.Raw:
     """The digits of a value that is known."""
-    return msgspec.Raw(format(value, "f").encode())
+    text = str(value)  # three times as fast as format, but 1E-7 for small values
+    return msgspec.Raw((format(value, "f") if "E" in text else text).encode())
 
 
 def page(rows: Sequence[msgspec.Struct], next_url: str | None) -> bytes:

@@ -1,6 +1,7 @@
-"""The application: every endpoint of the registry as a route, every error as a problem.
+"""The application: every endpoint of the registry, every error as a problem.
 
-Answers are bytes made by the endpoints themselves; no model validation runs between them and the socket.
+A GET of an exact path is answered before the framework's router, which costs more than such an answer does; the router has
+the rest: paths with a variable, HEAD, the documentation, and what is not served.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from services.api import document, problems
 from services.api.coalescing import Coalescing
@@ -22,12 +24,27 @@ from shared.errors import Unavailable
 from shared.telemetry.metrics import HTTP_SECONDS
 
 REQUEST_SECONDS = 25.0
-Handler = Callable[[Request], Awaitable[Response]]
-Shared = Coalescing[bytes | Response]
+Answer = Callable[[Scope], Awaitable[Response]]
 
 
 class Application(FastAPI):
-    """FastAPI with the document that the endpoints give."""
+    """FastAPI with the document that the endpoints give, and a short way to the endpoints themselves."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(title="Tickplant", version=document.VERSION, docs_url=None, redoc_url=None, exception_handlers=problems.HANDLERS)
+        shared = Coalescing[bytes | Response]()
+        answers = {endpoint.path: answering(endpoint, context, shared) for endpoint in ENDPOINTS}
+        routes = [Route(path, _handler(answer), methods=["GET"]) for path, answer in answers.items()]
+        self.router.routes[:0] = [*routes, Route("/docs", _docs, methods=["GET"])]
+        self._exact = {path: answer for path, answer in answers.items() if "{" not in path}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        answer = self._exact.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "GET" else None
+        if answer is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await (await answer(scope))(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""
@@ -36,43 +53,38 @@ class Application(FastAPI):
         return self.openapi_schema
 
 
-def build(context: Context) -> FastAPI:
-    """The application over `context`."""
-    app = Application(title="Tickplant", version=document.VERSION, docs_url=None, redoc_url=None, exception_handlers=problems.HANDLERS)
-    shared = Shared()
-    routes = [Route(endpoint.path, handler(endpoint, context, shared), methods=["GET"]) for endpoint in ENDPOINTS]
-    app.router.routes[:0] = [*routes, Route("/docs", _docs, methods=["GET"])]
-    return app
-
-
-def handler(endpoint: Endpoint, context: Context, shared: Shared) -> Handler:
-    """Reads the parameters, answers within the deadline, and measures."""
+def answering(endpoint: Endpoint, context: Context, shared: Coalescing[bytes | Response]) -> Answer:
+    """Reads the parameters and answers within the deadline, once for all who ask the same; measures each request."""
     known = endpoint.known
     served = HTTP_SECONDS.labels(endpoint.path, "2xx")
 
-    async def answer(given: Given) -> bytes | Response:
+    async def read(scope: Scope) -> bytes | Response:
+        given = Given(scope["path"], scope["query_string"], known, scope.get("path_params", {}))
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 return await endpoint.answer(context, given)
         except TimeoutError as fault:
             raise Unavailable(f"the answer took longer than {REQUEST_SECONDS:g} s; ask for less at a time") from fault
 
-    async def handle(request: Request) -> Response:
-        started, scope = perf_counter(), request.scope
+    async def answer(scope: Scope) -> Response:
+        started = perf_counter()
         try:
-            given = Given(scope["path"], scope["query_string"], known, scope["path_params"])
-            found = await shared.get((scope["path"], scope["query_string"]), lambda: answer(given))
-        except Exception as fault:
-            HTTP_SECONDS.labels(endpoint.path, _class(fault)).observe(perf_counter() - started)
-            raise
+            found = await shared.get((scope["path"], scope["query_string"]), lambda: read(scope))
+        except Exception as fault:  # noqa: BLE001 whatever it is, the answer is a problem and the log has the fault
+            response = problems.answer(fault, scope["method"], scope["path"])
+            HTTP_SECONDS.labels(endpoint.path, f"{response.status_code // 100}xx").observe(perf_counter() - started)
+            return response
         served.observe(perf_counter() - started)
         return found if isinstance(found, Response) else Response(found, media_type="application/json")
 
+    return answer
+
+
+def _handler(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(request: Request) -> Response:
+        return await answer(request.scope)
+
     return handle
-
-
-def _class(fault: Exception) -> str:
-    return "4xx" if isinstance(fault, problems.Problem) else "5xx"
 
 
 async def _docs(request: Request) -> Response:

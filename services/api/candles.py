@@ -56,8 +56,7 @@ class Windows:
 
     def page(self) -> tuple[list[Candle], bool]:
         """The candles of the page and whether there are more; the minutes must have ended or `add` have said that it has enough."""
-        if not self._stopped:
-            self._close()
+        self._close()
         return self._whole[: self._limit], self._stopped or len(self._whole) > self._limit
 
     def _close(self) -> None:
@@ -66,7 +65,7 @@ class Windows:
         self._open = []
 
     def _enough(self) -> bool:
-        return len(self._whole) >= self._limit or (self._budget <= 0 and bool(self._whole))
+        return len(self._whole) >= self._limit or self._budget <= 0
 
 
 def merged(minutes: Sequence[Candle], interval: int) -> list[Candle]:

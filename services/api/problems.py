@@ -40,7 +40,23 @@ def missing(what: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, what)
 
 
-def render(problem: Problem, instance: str, headers: dict[str, str] | None = None) -> Response:
+def answer(fault: Exception, method: str, path: str) -> Response:
+    """The answer that an exception is; what nobody foresaw is logged whole and told as nothing but a fault."""
+    match fault:
+        case Problem():
+            return _document(fault, path)
+        case HTTPException():
+            detail = f"{method} {path[:200]} is not served here; /docs lists what is"
+            return _document(Problem(HTTPStatus(fault.status_code), detail), path, dict(fault.headers or {}))
+        case Unavailable():
+            logs.log().warning("unavailable", path=path, error=str(fault))
+            return _document(Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(fault)), path, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+        case _:
+            logs.log().error("fault", path=path, error=repr(fault), exc_info=fault)
+            return _document(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault in the service; its log says which"), path)
+
+
+def _document(problem: Problem, instance: str, headers: dict[str, str] | None = None) -> Response:
     """The problem document; `instance` is the path that was asked."""
     document: dict[str, Any] = {
         "type": "about:blank",
@@ -54,30 +70,8 @@ def render(problem: Problem, instance: str, headers: dict[str, str] | None = Non
     return Response(msgspec.json.encode(document), problem.status.value, headers, MEDIA_TYPE)
 
 
-async def on_problem(request: Request, fault: Exception) -> Response:
-    """What a route raised on purpose."""
-    assert isinstance(fault, Problem)
-    return render(fault, request.url.path)
+async def _on(request: Request, fault: Exception) -> Response:
+    return answer(fault, request.method, request.url.path)
 
 
-async def on_http(request: Request, fault: Exception) -> Response:
-    """What the router says: an unknown path, a method that is not allowed."""
-    assert isinstance(fault, HTTPException)
-    detail = f"{request.method} {request.url.path[:200]} is not served here; /docs lists what is"
-    return render(Problem(HTTPStatus(fault.status_code), detail), request.url.path, dict(fault.headers or {}))
-
-
-async def on_unavailable(request: Request, fault: Exception) -> Response:
-    """The store does not answer, or not in time."""
-    logs.log().warning("unavailable", path=request.url.path, error=str(fault))
-    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(fault))
-    return render(problem, request.url.path, {"Retry-After": str(RETRY_AFTER_SECONDS)})
-
-
-async def on_fault(request: Request, fault: Exception) -> Response:
-    """A defect of ours: the log has it, the answer does not."""
-    logs.log().error("fault", path=request.url.path, error=repr(fault), exc_info=fault)
-    return render(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault in the service; its log says which"), request.url.path)
-
-
-HANDLERS: dict[int | type[Exception], Any] = {Problem: on_problem, HTTPException: on_http, Unavailable: on_unavailable, Exception: on_fault}
+HANDLERS: dict[int | type[Exception], Any] = {HTTPException: _on, Exception: _on}

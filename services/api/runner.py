@@ -3,7 +3,7 @@
 import asyncio
 
 from services.api import queries
-from services.api.app import build
+from services.api.app import Application
 from services.api.protocol import Context
 from shared.settings import Settings
 from shared.telemetry.logs import log
@@ -16,7 +16,7 @@ async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Serves until `stop`."""
     store = await queries.connect(settings.database)
     health.add("postgres", store.check)
-    app = build(Context(store, settings.api, health))
+    app = Application(Context(store, settings.api, health))
     log().info("serving", host=settings.api.host, port=settings.api.port)
     server = asyncio.create_task(run_server(app, settings.api.host, settings.api.port))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -68,3 +69,11 @@ def test_the_next_url_asks_the_same_with_the_new_cursor(pairs: list[tuple[str, s
     url = urlsplit(pages.next_url("/candles", [*pairs, ("cursor", "old")], "new-_"))
     assert url.path == "/candles"
     assert parse_qsl(url.query, keep_blank_values=True) == [*pairs, ("cursor", "new-_")]
+
+
+def test_another_spelling_of_the_same_bytes_is_refused() -> None:
+    cursor = pages.encode("scope", Position(0, "abc"))
+    other = cursor[:-1] + chr(ord(cursor[-1]) + 1)  # differs only in bits that base64 throws away
+    assert urlsafe_b64decode(other + "=" * (-len(other) % 4)) == urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    with pytest.raises(ValueError, match="cursor"):
+        pages.decode("scope", other, Position)
