@@ -38,8 +38,8 @@ class DeadLetter(NamedTuple):
 
     @property
     def rows(self) -> RowKind | None:
-        """The kind of run that replays it; None where its bytes were not kept whole."""
-        if self.reason == "too_large":
+        """The kind of run that replays it; None where its bytes were not kept whole, and for control records."""
+        if self.reason == "too_large" or header(self.record.headers, "rejected_ce_type") is not None:
             return None
         return "prices" if self.row is not None and self.row.run.startswith("prices-") else "frames"
 

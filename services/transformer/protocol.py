@@ -1,6 +1,6 @@
 """What the runner asks of a transform: values in, values out, and a checkpoint that says how far it is."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Protocol
 
 from services.transformer.checkpoint import Checkpoint
@@ -17,7 +17,7 @@ class Transform(Protocol):
     clocks: dict[str, Clock]
     windows: Windows
 
-    def step(self, records: Iterable[Record]) -> list[Output]:
+    def step(self, records: Sequence[Record]) -> list[Output]:
         """Takes records in offset order and returns what they give."""
 
     def tally(self) -> list[Output]:

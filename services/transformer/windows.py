@@ -2,56 +2,78 @@
 
 from collections.abc import Iterator
 
-from shared.aggregations.candles import Fold, Key, values
+from shared.aggregations.candles import Fold, Key, Row, row
 from shared.events import Candle, GivenUp, Origin, Tick
-from shared.time import MINUTE
+from shared.time import LATEST, MINUTE
+
+FAR = LATEST
 
 
 class Window:
-    """A fold with the ids it holds and the offset and log time it began at; `dirty` since its last publication."""
+    """A fold and the rows not folded yet, the ids it holds, and the offset and log time it began at; `dirty` since last published."""
 
-    __slots__ = ("dirty", "first_offset", "fold", "ids", "last_origin", "opened_at")
+    __slots__ = ("_fold", "dirty", "first_offset", "ids", "key", "last", "opened_at", "rows")
 
-    def __init__(self, offset: int, log_time: int) -> None:
-        self.fold = Fold()
+    def __init__(self, key: Key, offset: int, log_time: int) -> None:
+        self.key = key
+        self._fold = Fold()
+        self.rows: list[Row] = []
         self.ids: set[str] = set()
         self.first_offset = offset
         self.opened_at = log_time
         self.dirty = False
-        self.last_origin = Origin(0, 0, offset)
+        self.last = (offset, 0)  # offset and index of the newest tick
+
+    def candle(self, epoch: int, partition: int, *, closed: bool = False) -> Candle:
+        """The window's candle as it stands."""
+        self._fold.extend(self.rows)
+        self.rows.clear()
+        return self._fold.candle(self.key, closed=closed, last_origin=Origin(epoch, partition, *self.last))
 
 
 class Windows:
     """All open windows of a partition, by source. `given_up` are those the stream no longer holds and must not open again."""
 
-    def __init__(self, given_up: set[Key] | None = None) -> None:
+    def __init__(self, epoch: int, partition: int, given_up: set[Key] | None = None) -> None:
+        self._place = (epoch, partition)
         self._open: dict[str, dict[Key, Window]] = {}
         self.given_up: set[Key] = given_up or set()
+        self._ends: dict[str, int] = {}
+        for key in self.given_up:
+            self._ends[key[0]] = min(self.first_end(key[0]), key[3] + MINUTE)
 
-    def add(self, key: Key, tick: Tick, tick_id: str, log_time: int, *, dirty: bool = True) -> None:
-        """Takes a tick into its window, once per id; `dirty` unless it was published before a restart."""
-        if key in self.given_up:
-            return
+    def at(self, key: Key, offset: int, log_time: int) -> Window | None:
+        """The open window of that key, made if need be; None for one that was given up."""
         opened = self._open.setdefault(key[0], {})
         window = opened.get(key)
-        if window is None:
-            window = opened[key] = Window(tick.origin.offset, log_time)
-        if tick_id not in window.ids:
-            window.ids.add(tick_id)
-            window.fold.add(*values(tick), False)
-            window.last_origin = tick.origin
+        if window is None and key not in self.given_up:
+            window = opened[key] = Window(key, offset, log_time)
+            self._ends[key[0]] = min(self.first_end(key[0]), key[3] + MINUTE)
+        return window
+
+    def add(self, key: Key, tick: Tick, log_time: int, *, dirty: bool = True) -> None:
+        """Takes a tick into its window, once per id; `dirty` unless it was published before a restart."""
+        window, taken = self.at(key, tick.origin.offset, log_time), row(tick)
+        if window is not None and taken.id not in window.ids:
+            window.ids.add(taken.id)
+            window.rows.append(taken)
+            window.last = (tick.origin.offset, tick.origin.index)
             window.dirty |= dirty
+
+    def first_end(self, source: str) -> int:
+        """The watermark at which the source's next window closes or is forgotten."""
+        return self._ends.get(source, FAR)
 
     def due(self, source: str, watermark: int) -> Iterator[Candle]:
         """Closes the source's windows that the watermark has passed, in key order."""
-        opened = self._open.get(source)
-        if not opened:
+        if watermark < self.first_end(source):
             return
+        opened = self._open.get(source, {})
         for key in sorted(key for key in opened if key[3] + MINUTE <= watermark):
-            window = opened.pop(key)
-            yield window.fold.candle(key, closed=True, last_origin=window.last_origin)
-        for key in [key for key in self.given_up if key[0] == source and key[3] + MINUTE <= watermark]:
-            self.given_up.discard(key)
+            yield opened.pop(key).candle(*self._place, closed=True)
+        self.given_up -= {key for key in self.given_up if key[0] == source and key[3] + MINUTE <= watermark}
+        left = [key[3] + MINUTE for key in (*opened, *self.given_up) if key[0] == source]
+        self._ends[source] = min(left, default=FAR)
 
     def changed(self) -> Iterator[Candle]:
         """The windows that grew since they were last published."""
@@ -60,7 +82,7 @@ class Windows:
                 window = opened[key]
                 if window.dirty:
                     window.dirty = False
-                    yield window.fold.candle(key, last_origin=window.last_origin)
+                    yield window.candle(*self._place)
 
     def give_up(self, offset: int, log_time: int, *, age: int, records: int) -> Iterator[GivenUp]:
         """Drops windows open for longer than `age` (log time) or `records` offsets, so that a rebuild stays bounded."""
@@ -69,7 +91,7 @@ class Windows:
                 if log_time - window.opened_at > age or offset - window.first_offset > records:
                     del opened[key]
                     self.given_up.add(key)
-                    yield GivenUp(*key[:3], MINUTE, key[3], window.last_origin)
+                    yield GivenUp(*key[:3], MINUTE, key[3], Origin(*self._place, *window.last))
 
     def replay_from(self, default: int) -> int:
         """The first offset that an open window still needs."""

@@ -4,12 +4,14 @@ Open and close are the extremes by (event_time, sequence, id), never by arrival,
 A quote's price is its mid. Volumes exist for trades only. Sums are exact: they never round.
 """
 
-from collections.abc import Iterable
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
+from decimal import Decimal, localcontext
+from operator import mul
+from typing import NamedTuple
 
 import msgspec
 
-from shared.events import NOWHERE, Candle, Kind, Origin, Quote, Side, Tick, Trade
+from shared.events import NOWHERE, Candle, IndexPrice, Kind, Origin, Quote, Side, Tick, Trade
 from shared.money import EXACT, ZERO, quotient
 from shared.time import MINUTE, floor
 
@@ -18,8 +20,19 @@ Key = tuple[str, str, Kind, int]  # source, symbol, kind, start in us
 _Volumes = tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None]
 
 
+class Row(NamedTuple):
+    """What a candle takes from a tick: its position, its price, and for trades the size and the aggressor's side."""
+
+    event_time: int
+    sequence: int
+    id: str
+    price: Decimal
+    size: Decimal | None
+    side: Side | None
+
+
 class Fold:
-    """The growing fold of one window; `add` distinct ticks, read `candle`."""
+    """The growing fold of one window: `extend` it by rows of distinct ticks, read `candle`."""
 
     __slots__ = ("buy", "close", "count", "first", "high", "last", "late", "low", "open", "quote", "sell", "volume")
 
@@ -30,29 +43,31 @@ class Fold:
         self.first: tuple[int, int, str] = (0, 0, "")
         self.last: tuple[int, int, str] = (0, 0, "")
 
-    def add(self, at: tuple[int, int, str], price: Decimal, size: Decimal | None, side: Side | None, late: bool) -> None:
-        """One tick at `at` = (event_time, sequence, id)."""
-        if not self.count:
-            self.first = self.last = at
-            self.open = self.high = self.low = self.close = price
-        else:
-            if at < self.first:
-                self.first, self.open = at, price
-            if at > self.last:
-                self.last, self.close = at, price
-            if price > self.high:
-                self.high = price
-            elif price < self.low:
-                self.low = price
-        self.count += 1
+    def extend(self, rows: Sequence[Row], late: int = 0) -> None:
+        """Adds rows in bulk, `late` of them late. An id makes positions distinct, so comparing rows never reaches their prices."""
+        if not rows:
+            return
+        first, last = min(rows), max(rows)
+        prices = [row[3] for row in rows]
+        high, low = max(prices), min(prices)
+        if not self.count or first[:3] < self.first:
+            self.first, self.open = first[:3], first[3]
+        if not self.count or last[:3] > self.last:
+            self.last, self.close = last[:3], last[3]
+        self.high = high if not self.count or high > self.high else self.high
+        self.low = low if not self.count or low < self.low else self.low
+        self.count += len(rows)
         self.late += late
-        if size is not None:
-            self.volume = EXACT.add(self.volume, size)
-            self.quote = EXACT.fma(price, size, self.quote)
-            if side == "buy":
-                self.buy = EXACT.add(self.buy, size)
-            elif side == "sell":
-                self.sell = EXACT.add(self.sell, size)
+        if rows[0][4] is not None:
+            self._trade(rows, prices)
+
+    def _trade(self, rows: Sequence[Row], prices: list[Decimal]) -> None:
+        sizes = [row[4] for row in rows]
+        with localcontext(EXACT):
+            self.volume = sum(sizes, self.volume)  # type: ignore[arg-type]
+            self.quote = sum(map(mul, prices, sizes), self.quote)
+            self.buy = sum([row[4] for row in rows if row[5] == "buy"], self.buy)  # type: ignore[misc]
+            self.sell = sum([row[4] for row in rows if row[5] == "sell"], self.sell)  # type: ignore[misc]
 
     def candle(self, key: Key, *, closed: bool = False, last_origin: Origin = NOWHERE) -> Candle:
         """The candle of everything added."""
@@ -68,25 +83,29 @@ def key(tick: Tick) -> Key:
     return tick.source, tick.symbol, tick.kind, floor(tick.event_time, MINUTE)
 
 
-def values(tick: Tick) -> tuple[tuple[int, int, str], Decimal, Decimal | None, Side | None]:
-    """Position, price, size and side of a tick, as `Fold.add` takes them."""
-    if isinstance(tick, Trade):
-        return (tick.event_time, tick.sequence, tick.trade_id), tick.price, tick.size, tick.side
+def row(tick: Tick) -> Row:
+    """What a candle takes from a tick."""
+    if type(tick) is Trade:
+        return Row(tick.event_time, tick.sequence, tick.trade_id, tick.price, tick.size, tick.side)
     if isinstance(tick, Quote):
-        return (tick.event_time, tick.sequence, tick.quote_id), EXACT.multiply(EXACT.add(tick.bid, tick.ask), HALF), None, None
-    return (tick.event_time, tick.sequence, tick.index_id), tick.price, None, None
+        return Row(tick.event_time, tick.sequence, tick.quote_id, EXACT.multiply(EXACT.add(tick.bid, tick.ask), HALF), None, None)
+    index: IndexPrice = tick  # type: ignore[assignment]
+    return Row(index.event_time, index.sequence, index.index_id, index.price, None, None)
 
 
 def fold(ticks: Iterable[Tick]) -> dict[Key, Candle]:
     """The candles of distinct ticks."""
-    folds: dict[Key, Fold] = {}
+    windows: dict[Key, list[Tick]] = {}
     for tick in ticks:
-        window = key(tick)
-        at = folds.get(window)
-        if at is None:
-            at = folds[window] = Fold()
-        at.add(*values(tick), tick.late)
-    return {window: found.candle(window) for window, found in folds.items()}
+        windows.setdefault(key(tick), []).append(tick)
+    return {window: whole(window, held) for window, held in windows.items()}
+
+
+def whole(window: Key, ticks: Sequence[Tick]) -> Candle:
+    """The candle of distinct ticks of one window."""
+    found = Fold()
+    found.extend([row(tick) for tick in ticks], sum(tick.late for tick in ticks))
+    return found.candle(window)
 
 
 def merge(a: Candle, b: Candle) -> Candle:

@@ -3,10 +3,11 @@
 A source is named after its provider, with a suffix where it needs a key of its own (`binance`, `binance-agg`, `binance-sim`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Protocol
 
+from shared.aggregations.candles import Row
 from shared.errors import Rejected
 from shared.events import Tick
 from shared.providers import binance, coinbase, prices_csv
@@ -29,10 +30,20 @@ PROVIDERS: dict[str, Provider] = {
 }
 
 
+TradeRow = Callable[[bytes], tuple[str, Row] | None]
+# Providers whose plain trades can be read without building a tick: the native symbol and the candle's row, or None for `parse`.
+TRADE_ROWS: dict[str, TradeRow] = {"binance": binance.trade_row}
+
+
 @lru_cache(maxsize=1024)
 def provider_of(source: str) -> Provider:
     """The provider whose name the source's begins with; `Rejected("unknown_source")` where there is none."""
+    return PROVIDERS[provider_name(source)]
+
+
+def provider_name(source: str) -> str:
+    """The longest provider's name that the source's begins with; `Rejected("unknown_source")` where there is none."""
     name = max((name for name in PROVIDERS if source == name or source.startswith(name + "-")), key=len, default=None)
     if name is None:
         raise Rejected("unknown_source", f"source {source[:80]!r} begins with no provider's name ({', '.join(PROVIDERS)})")
-    return PROVIDERS[name]
+    return name

@@ -14,11 +14,13 @@ import re
 import msgspec
 
 from shared import money
+from shared.aggregations.candles import Row
 from shared.errors import Rejected
-from shared.events import Quote, Tick, Trade
+from shared.events import Quote, Side, Tick, Trade
 from shared.frames import FAULTS, rejected
 from shared.symbols import split_concatenated
-from shared.time import from_ms
+from shared.money import positive
+from shared.time import EARLIEST, LATEST, from_ms
 
 # Types that a connection may carry besides the ones taken here.
 _IGNORED = frozenset({"kline", "depthUpdate", "24hrTicker", "24hrMiniTicker", "avgPrice", "1hTicker", "4hTicker", "1dTicker"})
@@ -44,6 +46,16 @@ class _Frame(msgspec.Struct, gc=False):
     result: msgspec.Raw | None = None
 
 
+class _Trade(msgspec.Struct, gc=False):
+    e: str
+    s: str
+    t: int
+    p: str
+    q: str
+    T: int
+    m: bool
+
+
 class _Type(msgspec.Struct, gc=False):
     e: str = ""
     stream: str = ""
@@ -51,6 +63,7 @@ class _Type(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Frame).decode
+_decode_trade = msgspec.json.Decoder(_Trade).decode
 _decode_type = msgspec.json.Decoder(_Type).decode
 
 
@@ -72,6 +85,18 @@ def parse(payload: bytes) -> list[Tick]:
     if frame.e in _IGNORED or (not frame.e and (frame.id is not None or frame.result is not None)):
         return []
     raise Rejected("unknown_type", f"binance frame with e={frame.e[:40]!r}")
+
+
+def trade_row(payload: bytes) -> tuple[str, Row] | None:
+    """The native symbol and the candle row of a plain trade frame; None for anything else, which `parse` takes."""
+    try:
+        frame = _decode_trade(payload)
+        if frame.e != "trade" or not EARLIEST <= frame.T * 1000 < LATEST or not -(2**63) <= frame.t < 2**63:
+            return None
+        side: Side = "sell" if frame.m else "buy"
+        return frame.s, Row(frame.T * 1000, frame.t, str(frame.t), positive(frame.p), positive(frame.q), side)
+    except ValueError:  # msgspec's and positive's
+        return None
 
 
 def _ignored(payload: bytes) -> bool:

@@ -3,7 +3,7 @@
 Given the same checkpoint and the same records it returns the same outputs, however the records are split into batches.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -11,11 +11,12 @@ from services.transformer import outputs
 from services.transformer.checkpoint import Checkpoint
 from services.transformer.clocks import Clock, Rules
 from services.transformer.outputs import Output
-from services.transformer.tallies import Tallies
+from services.transformer.streams import Streams
+from services.transformer.tallies import BLOCK, Tallies
 from services.transformer.windows import Windows
 from shared.aggregations.candles import key as window_key
 from shared.errors import Rejected
-from shared.events import Closed, Connection, Heartbeat, Marker, Origin, Tick, tick_id
+from shared.events import Closed, Connection, Heartbeat, Marker, Origin, Tick, Trade
 from shared.frames import FAULTS, rejected
 from shared.raw import Raw, complete, read
 from shared.records import Record, control_kind
@@ -42,7 +43,8 @@ class Market:
         self.next_offset = at.next_offset
         self._log_time, self._next_emit, self._emitted_at = at.log_time, at.next_emit, at.emitted_at
         self.clocks = {source: msgspec.structs.replace(clock) for source, clock in at.clocks.items()}
-        self.windows = Windows(set(at.given_up))
+        self.windows = Windows(at.epoch, partition, set(at.given_up))
+        self._streams = Streams(at.epoch, partition, rules, publish=publish_ticks)
         self._tallies = Tallies(MARKET_RAW.name, partition, at.epoch, at.block, at.counts)
 
     def checkpoint(self) -> Checkpoint:
@@ -68,13 +70,15 @@ class Market:
         """Offsets that the log dropped before they were read."""
         return outputs.tally(msgspec.structs.replace(self._tallies.snapshot(self.next_offset), lost=(start, end)))
 
-    def step(self, records: Iterable[Record]) -> list[Output]:
+    def step(self, records: Sequence[Record]) -> list[Output]:
         """Takes records in offset order; those below `next_offset` only rebuild windows."""
         out: list[Output] = []
-        for record in records:
-            if record.offset < self.next_offset:
-                self._rebuild(record)
-                continue
+        at, end = 0, len(records)
+        while at < end and records[at].offset < self.next_offset:
+            self._rebuild(records[at])
+            at += 1
+        while at < end:
+            record = records[at]
             if finished := self._tallies.enter(record.offset):
                 out.append(outputs.tally(finished))
             self._log_time = max(self._log_time, record.timestamp * 1000)
@@ -82,14 +86,23 @@ class Market:
                 out += self._emit(record.offset)
             kind = control_kind(record.headers) if record.headers else None
             out += self._data(record) if kind is None else self._control(kind, record)
-            self.next_offset = record.offset + 1
+            at = self._advance(records, at + 1, out)
+            self.next_offset = records[at - 1].offset + 1
         return out
+
+    def _advance(self, records: Sequence[Record], at: int, out: list[Output]) -> int:
+        """Takes the plain trades that follow; returns the index of the first record that is none."""
+        block_end = (self._tallies.block + 1) * BLOCK
+        upto, self._log_time = self._streams.advance(records, at, self._log_time, self._next_emit // 1000, block_end, self.windows, out)
+        self._streams.tally(records[at:upto], self._tallies)
+        return upto
 
     def _emit(self, offset: int) -> Iterator[Output]:
         rules = self._rules
         self._next_emit = self._log_time - self._log_time % rules.emit_interval + rules.emit_interval
         self._emitted_at = offset
         for given_up in self.windows.give_up(offset, self._log_time, age=rules.window_age, records=rules.window_records):
+            self._streams.clear()
             yield outputs.candle(given_up)
         for candle in self.windows.changed():
             yield outputs.candle(candle)
@@ -103,7 +116,7 @@ class Market:
                 received += 1
                 origin = Origin(self._epoch, self._partition, record.offset, index)
                 try:
-                    out += self._tick(raw, value, origin, record.timestamp * 1000)
+                    out += self._tick(record, raw, value, origin)
                 except Rejected as fault:
                     rejected += 1
                     out.append(outputs.dead_letter(record, fault, origin, raw.source, raw.received_at))
@@ -115,7 +128,7 @@ class Market:
         self._tallies.add(raw.source, raw.run, raw.received_at, received=received, rejected=rejected, ignored=not received)
         return out
 
-    def _tick(self, raw: Raw, value: Tick | Rejected, origin: Origin, logged_at: int) -> Iterator[Output]:
+    def _tick(self, record: Record, raw: Raw, value: Tick | Rejected, origin: Origin) -> Iterator[Output]:
         if isinstance(value, Rejected):
             raise value
         tick = complete(value, raw, origin, self._rules.max_skew)
@@ -129,7 +142,10 @@ class Market:
         if late := key[3] + MINUTE <= clock.watermark:
             tick = msgspec.structs.replace(tick, late=late)
         else:
-            self.windows.add(key, tick, tick_id(tick), logged_at)
+            self.windows.add(key, tick, record.timestamp * 1000)
+            window = self.windows.at(key, origin.offset, record.timestamp * 1000)
+            if window is not None and isinstance(tick, Trade):
+                self._streams.enter(record.key, tick.source, tick.symbol, tick.native_symbol, clock, window)
         if self._publish_ticks:
             yield outputs.tick(tick)
         clock.event(tick.event_time, self._log_time, self._rules)
@@ -193,4 +209,4 @@ class Market:
         key = window_key(tick)
         clock = self.clocks.get(tick.source)
         if clock is None or key[3] + MINUTE > clock.watermark:
-            self.windows.add(key, tick, tick_id(tick), record.timestamp * 1000, dirty=record.offset >= self._emitted_at)
+            self.windows.add(key, tick, record.timestamp * 1000, dirty=record.offset >= self._emitted_at)

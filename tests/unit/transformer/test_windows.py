@@ -19,7 +19,7 @@ def trade(number: int, second: float, offset: int, price: int = 100, source: str
 
 def add(windows: Windows, *ticks: Trade, dirty: bool = True) -> None:
     for tick in ticks:
-        windows.add(window_key(tick), tick, tick.trade_id, tick.event_time, dirty=dirty)
+        windows.add(window_key(tick), tick, tick.event_time, dirty=dirty)
 
 
 def due(windows: Windows, second: float, source: str = "binance") -> list[Candle]:
@@ -29,7 +29,7 @@ def due(windows: Windows, second: float, source: str = "binance") -> list[Candle
 def test_a_window_closes_when_the_watermark_reaches_its_end_and_not_before() -> None:
     # ticks   1 · 2 ·              | 61
     # wm                59.999999 60
-    windows = Windows()
+    windows = Windows(1, 0)
     add(windows, trade(1, 1, 10), trade(2, 2, 11, price=90), trade(3, 61, 12))
     assert due(windows, 59.999999) == []
     [candle] = due(windows, 60)
@@ -45,13 +45,13 @@ def test_a_window_closes_when_the_watermark_reaches_its_end_and_not_before() -> 
 
 
 def test_windows_of_several_symbols_close_in_key_order() -> None:
-    windows = Windows()
+    windows = Windows(1, 0)
     add(windows, trade(1, 61, 1, symbol="B"), trade(2, 1, 2, symbol="B"), trade(3, 1, 3, symbol="A"))
     assert [(candle.symbol, candle.start - START) for candle in due(windows, 120)] == [("A", 0), ("B", 0), ("B", MINUTE)]
 
 
 def test_a_watermark_closes_its_own_sources_windows_only() -> None:
-    windows = Windows()
+    windows = Windows(1, 0)
     add(windows, trade(1, 1, 1), trade(1, 1, 2, source="coinbase"))
     assert [candle.source for candle in due(windows, 60)] == ["binance"]
     assert len(windows) == 1
@@ -59,14 +59,14 @@ def test_a_watermark_closes_its_own_sources_windows_only() -> None:
 
 def test_an_id_counts_once_in_a_window_and_the_first_copy_holds() -> None:
     # ticks   #1 at 1 (100) · #1 at 1 (999)
-    windows = Windows()
+    windows = Windows(1, 0)
     add(windows, trade(1, 1, 10, price=100), trade(1, 1, 11, price=999))
     [candle] = due(windows, 60)
     assert (candle.tick_count, candle.high, candle.last_origin.offset) == (1, Decimal(100), 10)
 
 
 def test_only_windows_that_grew_are_published_again() -> None:
-    windows = Windows()
+    windows = Windows(1, 0)
     add(windows, trade(1, 1, 10), trade(2, 61, 11))
     assert [candle.tick_count for candle in windows.changed()] == [1, 1]
     assert list(windows.changed()) == []
@@ -75,7 +75,7 @@ def test_only_windows_that_grew_are_published_again() -> None:
 
 
 def test_what_was_published_before_a_restart_is_not_published_again() -> None:
-    windows = Windows()
+    windows = Windows(1, 0)
     add(windows, trade(1, 1, 10), dirty=False)
     assert list(windows.changed()) == []
     add(windows, trade(2, 2, 11))
@@ -84,7 +84,7 @@ def test_what_was_published_before_a_restart_is_not_published_again() -> None:
 
 def test_the_order_of_publication_does_not_depend_on_which_source_came_first() -> None:
     """After a restart the sources come in another order; the outputs must not."""
-    one, other = Windows(), Windows()
+    one, other = Windows(1, 0), Windows(1, 0)
     add(one, trade(1, 1, 1, source="b"), trade(1, 1, 2, source="a"))
     add(other, trade(1, 1, 2, source="a"), trade(1, 1, 1, source="b"))
     assert [candle.source for candle in one.changed()] == [candle.source for candle in other.changed()] == ["a", "b"]
@@ -95,7 +95,7 @@ def test_the_order_of_publication_does_not_depend_on_which_source_came_first() -
 def test_a_window_that_stays_open_too_long_is_given_up_and_does_not_open_again() -> None:
     # log     1           3601.000001
     # tick    #1          → given up · #2 (not taken)
-    windows = Windows()
+    windows = Windows(1, 0)
     add(windows, trade(1, 1, 10))
     opened = START + SECOND
     assert list(windows.give_up(20, opened + 3600 * SECOND, age=3600 * SECOND, records=100)) == []
@@ -107,21 +107,21 @@ def test_a_window_that_stays_open_too_long_is_given_up_and_does_not_open_again()
 
 
 def test_a_window_that_spans_too_many_records_is_given_up() -> None:
-    windows = Windows()
+    windows = Windows(1, 0)
     add(windows, trade(1, 1, 10), trade(2, 61, 50))
     assert list(windows.give_up(110, START, age=MINUTE, records=100)) == []
     assert [event.start for event in windows.give_up(111, START, age=MINUTE, records=100)] == [START]
 
 
 def test_a_window_given_up_is_forgotten_once_the_watermark_has_passed_it() -> None:
-    windows = Windows({("binance", "BTC-USDT", "trade", START)})
+    windows = Windows(1, 0, {("binance", "BTC-USDT", "trade", START)})
     add(windows, trade(1, 1, 10), trade(2, 61, 11), trade(3, 121, 12))
     assert [candle.start - START for candle in due(windows, 120)] == [MINUTE]
     assert windows.given_up == set()
 
 
 def test_a_rebuild_begins_at_the_first_offset_that_an_open_window_needs() -> None:
-    windows = Windows()
+    windows = Windows(1, 0)
     assert windows.replay_from(77) == 77
     add(windows, trade(1, 61, 10), trade(2, 1, 12), trade(3, 2, 14))
     assert windows.replay_from(77) == 10
@@ -132,7 +132,7 @@ def test_a_rebuild_begins_at_the_first_offset_that_an_open_window_needs() -> Non
 
 
 def test_the_end_of_a_source_is_that_of_its_last_open_window() -> None:
-    windows = Windows()
+    windows = Windows(1, 0)
     assert windows.end("binance") == 0
     add(windows, trade(1, 61, 10), trade(2, 1, 11), trade(3, 300, 12, source="coinbase"))
     assert windows.end("binance") == START + 2 * MINUTE

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from services.writer.sinks.postgres.connection import Connection
-from shared.aggregations.candles import values
-from shared.events import Quote, Tick
+from shared.aggregations.candles import row
+from shared.events import Quote, Tick, tick_id
 from shared.time import to_datetime
 
 _UPSERT = """
@@ -20,16 +20,17 @@ WHERE (excluded.event_time, excluded.sequence, excluded.id) >= (l.event_time, l.
 
 async def update(connection: Connection, ticks: Iterable[Tick]) -> None:
     """Moves the newest tick of each source, symbol and kind, sorted by key."""
-    newest: dict[tuple[str, str, str], tuple[int, int, str, Tick]] = {}
+    newest: dict[tuple[str, str, str], tuple[tuple[int, int, str], Tick]] = {}
     for tick in ticks:
-        key, entry = (tick.source, tick.symbol, tick.kind), (*values(tick)[0], tick)
+        key, place = (tick.source, tick.symbol, tick.kind), (tick.event_time, tick.sequence, tick_id(tick))
         known = newest.get(key)
-        if known is None or entry[:3] > known[:3]:
-            newest[key] = entry
+        if known is None or place > known[0]:
+            newest[key] = place, tick
     rows = []
-    for key, (at, sequence, tick_id, tick) in sorted(newest.items(), key=lambda item: item[0]):
-        _, price, size, _ = values(tick)
+    for key, (place, tick) in sorted(newest.items(), key=lambda item: item[0]):
+        taken = row(tick)
         quote = (tick.bid, tick.ask) if isinstance(tick, Quote) else (None, None)
-        rows.append((*key, to_datetime(at), sequence, tick_id, to_datetime(tick.received_at), tick.native_symbol, price, size, *quote))
+        times = (to_datetime(place[0]), *place[1:], to_datetime(tick.received_at))
+        rows.append((*key, *times, tick.native_symbol, taken.price, taken.size, *quote))
     if rows:
         await connection.execute(_UPSERT, *(list(column) for column in zip(*rows, strict=True)))

@@ -1,0 +1,249 @@
+"""The state machine of a raw partition: what it gives depends on the log alone, and is what the definitions say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.transformer.checkpoint import decode, encode, start
+from services.transformer.clocks import Rules
+from services.transformer.outputs import Output
+from services.transformer.tallies import BLOCK
+from services.transformer.transforms.market import Market
+from shared.events import Candle, CandleRecord, Count, GivenUp, Marker, Origin, Tally, Tick, TickRecord, tick_id
+from shared.records import header
+from shared.time import HOUR
+from shared.topics import CANDLES, DEAD_LETTERS, TICKS
+from tests.properties.market_log import RULES, Entry, Expected, logs
+
+EPOCH = 9
+_ticks = msgspec.json.Decoder(TickRecord).decode
+_candles = msgspec.json.Decoder(CandleRecord).decode
+rules = st.sampled_from(RULES)
+
+
+def new(log: Sequence[Entry], given_rules: Rules) -> Market:
+    return Market(0, start(EPOCH, log[0].record.offset), given_rules)
+
+
+def by_record(market: Market, log: Sequence[Entry]) -> list[list[Output]]:
+    """The outputs of each record, one at a time."""
+    return [market.step([entry.record]) for entry in log]
+
+
+def flat(parts: Iterable[Iterable[Output]]) -> list[Output]:
+    return [output for part in parts for output in part]
+
+
+def ticks(found: Iterable[Output]) -> list[Tick]:
+    events = [_ticks(output.value or b"") for output in found if output.topic is TICKS]
+    return [event for event in events if not isinstance(event, Marker | Tally)]
+
+
+def final_tallies(found: Iterable[Output]) -> dict[int, list[Count]]:
+    """The last counts of each block, as a store that replaces them holds them."""
+    last: dict[int, Tally] = {}
+    for output in found:
+        if output.topic is TICKS and isinstance(event := _ticks(output.value or b""), Tally):
+            last[event.block] = max(last.get(event.block, event), event, key=lambda tally: tally.upto)
+    return {block: tally.counts for block, tally in last.items()}
+
+
+def candles(found: Iterable[Output]) -> list[Candle | GivenUp]:
+    return [_candles(output.value or b"") for output in found if output.topic is CANDLES]
+
+
+def origins_of_letters(found: Iterable[Output]) -> list[bytes]:
+    letters = [output for output in found if output.topic is DEAD_LETTERS and header(output.headers, "ce_type") != b"tickplant.marker"]
+    return [header(letter.headers, "origin") or b"" for letter in letters]
+
+
+def pieces(draw: st.DrawFn, records: Sequence[Entry]) -> list[Sequence[Entry]]:
+    """The records in batches of any sizes, empty ones included."""
+    cuts = sorted(draw(st.lists(st.integers(0, len(records)), max_size=4)))
+    return [records[a:b] for a, b in zip([0, *cuts], [*cuts, len(records)], strict=True)]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[list[Entry], Rules, list[tuple[int, list[Sequence[Entry]], list[Sequence[Entry]]]]]:
+    """A log, and the lives of the processes that worked on it: each rebuilds, checkpoints after some batches, and dies after others."""
+    log = draw(logs())
+    lives = []
+    done = replay = 0
+    shadow = new(log, given_rules := draw(rules))
+    while done < len(log):
+        until = draw(st.integers(done, len(log)))
+        died = draw(st.integers(until, len(log)))
+        lives.append((replay, pieces(draw, log[replay:until]), pieces(draw, log[until:died])))
+        shadow.step([entry.record for entry in log[done:until]])
+        needed = shadow.checkpoint().replay_from
+        done, replay = until, next((at for at, entry in enumerate(log) if entry.record.offset >= needed), len(log))
+        if len(lives) == 4:
+            lives.append((replay, pieces(draw, log[replay:]), []))
+            break
+    return log, given_rules, lives
+
+
+@settings(max_examples=120, deadline=None)
+@given(histories())
+def test_any_batches_and_any_restarts_give_the_outputs_of_one_pass(
+    history: tuple[list[Entry], Rules, list[tuple[int, list[Sequence[Entry]], list[Sequence[Entry]]]]],
+) -> None:
+    log, given_rules, lives = history
+    once = new(log, given_rules)
+    reference = by_record(once, log)
+    published: list[Output] = []
+    at = encode(start(EPOCH, log[0].record.offset))
+    for _, before, after in lives:
+        market = Market(0, decode(at), given_rules)
+        first = market.next_offset
+        found = flat(market.step([entry.record for entry in batch]) for batch in before)
+        published += found + market.tally()
+        assert found == flat(reference[place] for place, entry in enumerate(log) if first <= entry.record.offset < market.next_offset)
+        at, kept = encode(market.checkpoint()), market.next_offset
+        repeated = flat(market.step([entry.record for entry in batch]) for batch in after)
+        published += repeated
+        assert repeated == flat(reference[place] for place, entry in enumerate(log) if kept <= entry.record.offset < market.next_offset)
+    last = Market(0, decode(at), given_rules)
+    replay_from, first = decode(at).replay_from, last.next_offset
+    found = last.step([entry.record for entry in log if entry.record.offset >= replay_from])
+    assert found == flat(reference[place] for place, entry in enumerate(log) if first <= entry.record.offset)
+    assert last.checkpoint() == once.checkpoint()
+    published += found + last.tally()
+    assert final_tallies(published) == final_tallies(flat(reference) + once.tally())
+
+
+@settings(max_examples=120, deadline=None)
+@given(logs(), st.sampled_from(RULES[:2]))
+def test_late_is_what_the_watermark_at_that_place_says(log: list[Entry], given_rules: Rules) -> None:
+    expected = Expected(log, given_rules)
+    found = {tick.origin.offset: tick.late for tick in ticks(flat(by_record(new(log, given_rules), log))) if tick.run is None}
+    assert found == expected.late
+
+
+@settings(max_examples=120, deadline=None)
+@given(logs(longest=70), st.sampled_from(RULES[:2]))
+def test_a_closed_candle_is_the_fold_of_its_distinct_on_time_ticks(log: list[Entry], given_rules: Rules) -> None:
+    published = candles(flat(by_record(new(log, given_rules), log)))
+    closed = [event for event in published if isinstance(event, Candle) and event.is_closed]
+    found = {(candle.source, candle.symbol, str(candle.kind), candle.start): candle for candle in closed}
+    expected = Expected(log, given_rules).closed()
+    assert len(found) == len(closed)
+    assert found.keys() == expected.keys()
+    for window, entries in expected.items():
+        assert summary(found[window]) == folded(entries)
+
+
+def summary(candle: Candle) -> tuple[object, ...]:
+    prices = (candle.open, candle.high, candle.low, candle.close)
+    volumes = (candle.volume, candle.quote_volume, candle.buy_volume, candle.sell_volume)
+    return (
+        prices,
+        volumes,
+        candle.tick_count,
+        candle.trade_count,
+        candle.late_count,
+        candle.first[0],
+        candle.last[0],
+        candle.last_origin.offset,
+    )
+
+
+def folded(entries: list[Entry]) -> tuple[object, ...]:
+    """The same of the entries, from the definitions."""
+    ordered = sorted(entries, key=lambda entry: (entry.event, int(entry.number)))
+    prices = [entry.price for entry in ordered]
+    trades = entries[0].kind == "trade"
+    bought = sum((entry.size for entry in entries if not entry.sell), Decimal(0))
+    sold = sum((entry.size for entry in entries if entry.sell), Decimal(0))
+    volumes = (bought + sold, sum((entry.price * entry.size for entry in entries), Decimal(0)), bought, sold) if trades else (None,) * 4
+    last_origin = max(entry.record.offset for entry in entries)
+    count = len(entries)
+    extremes = (prices[0], max(prices), min(prices), prices[-1])
+    return extremes, volumes, count, count if trades else 0, 0, ordered[0].event, ordered[-1].event, last_origin
+
+
+@settings(max_examples=120, deadline=None)
+@given(logs(), rules)
+def test_every_value_is_one_of_tick_dead_letter_and_ignored_and_the_counts_say_so(log: list[Entry], given_rules: Rules) -> None:
+    market = new(log, given_rules)
+    reference = by_record(market, log)
+    counted: Counter[tuple[int, str, str, int, str]] = Counter()
+    for entry, found in zip(log, reference, strict=True):
+        letters = origins_of_letters(found)
+        assert [tick.origin for tick in ticks(found)] + letters == outcome(entry)
+        run = "prices-1" if entry.what in ("row", "bad row") else ""
+        about = (entry.record.offset // BLOCK, entry.source, run, entry.record.timestamp * 1000 // HOUR * HOUR)
+        if entry.what == "ignored":
+            counted[*about, "ignored"] += 1
+        elif outcome(entry):
+            counted[*about, "received"] += 1
+            counted[*about, "rejected"] += len(letters)
+    said: Counter[tuple[int, str, str, int, str]] = Counter()
+    for block, counts in final_tallies(flat(reference) + market.tally()).items():
+        for count in counts:
+            about = (block, count.source, count.run, count.hour)
+            said.update({(*about, "received"): count.received, (*about, "rejected"): count.rejected, (*about, "ignored"): count.ignored})
+    assert +said == +counted
+
+
+def outcome(entry: Entry) -> list[Origin | bytes]:
+    """The origins of the ticks and dead letters that a record must give."""
+    origin = Origin(EPOCH, 0, entry.record.offset, 0)
+    if entry.taken or entry.what == "row":
+        return [origin]
+    return [str(origin).encode()] if entry.what in ("future", "poison", "bad row", "bad control") else []
+
+
+@settings(max_examples=120, deadline=None)
+@given(logs(), rules)
+def test_an_open_window_is_published_at_most_once_per_interval_and_only_when_it_grew(log: list[Entry], given_rules: Rules) -> None:
+    log_time = 0
+    seen: dict[tuple[str, str, str, int], tuple[int, int]] = {}
+    ended: set[tuple[str, str, str, int]] = set()
+    for entry, found in zip(log, by_record(new(log, given_rules), log), strict=True):
+        log_time = max(log_time, entry.record.timestamp * 1000)
+        interval = log_time // given_rules.emit_interval
+        for event in candles(found):
+            window = (event.source, event.symbol, event.kind, event.start)
+            assert window not in ended
+            if isinstance(event, GivenUp) or event.is_closed:
+                ended.add(window)
+                continue
+            before, count = seen.get(window, (-1, 0))
+            assert interval > before
+            assert event.tick_count > count
+            seen[window] = interval, event.tick_count
+
+
+@settings(max_examples=80, deadline=None)
+@given(logs(longest=60))
+def test_a_window_is_given_up_only_for_its_age_or_its_records(log: list[Entry]) -> None:
+    given_rules = RULES[2]
+    first: dict[tuple[str, str, str, int], Entry] = {}
+    for entry, found in zip(log, by_record(new(log, given_rules), log), strict=True):
+        log_time = max(other.record.timestamp for other in log if other.record.offset <= entry.record.offset) * 1000
+        for event in candles(found):
+            if isinstance(event, GivenUp):
+                opened = first[event.source, event.symbol, event.kind, event.start].record
+                age, records = log_time - opened.timestamp * 1000, entry.record.offset - opened.offset
+                assert age > given_rules.window_age or records > given_rules.window_records
+        for tick in ticks(found):
+            if not tick.late and entry.taken:
+                first.setdefault(entry.window, entry)
+
+
+@settings(max_examples=60, deadline=None)
+@given(logs())
+def test_ticks_hold_what_was_sent(log: list[Entry]) -> None:
+    sent = {entry.record.offset: entry for entry in log}
+    for tick in ticks(flat(by_record(new(log, RULES[0]), log))):
+        entry = sent[tick.origin.offset]
+        if entry.kind == "trade" and entry.taken:
+            assert (tick.source, tick.symbol, tick.event_time, tick_id(tick)) == (entry.source, entry.symbol, entry.event, entry.number)
+        assert tick.received_at == entry.record.timestamp * 1000
