@@ -38,7 +38,7 @@ class Exchange:
         self.settings, self.clock = settings, clock
         self.started = now = clock()
         self.log = Log(settings.ring, settings.log)
-        self.hub = Hub(self.log, settings.buffer_bytes)
+        self.hub = Hub(self.log, settings.buffer_bytes, clock)
         self.books: dict[str, dict[str, Market]] = {}
         self.rates: dict[str, float] = {}
         self._markets: dict[str, Market] = {}
@@ -126,27 +126,26 @@ class Exchange:
         client = Client(venue, session, wire, now)
         self.hub.attach(client)
         self.hub.say(client, frames)
-        self.hub.join(client, now)
+        self.hub.join(client)
         return client
 
     def receive(self, client: Client, message: bytes) -> None:
         """A client's message, answered at once."""
-        assert client.venue.feed is not None
-        now = self.clock()
-        frames = client.venue.feed.received(message, client.session, self.books[client.venue.name], now)
-        self.hub.say(client, frames)
-        self.hub.join(client, now)
+        feed = client.venue.feed
+        if feed is None or client.closed:
+            return
+        self.hub.say(client, feed.received(message, client.session, self.books[client.venue.name], self.clock()))
+        self.hub.join(client)
         self.hub.flush()
 
     def disconnected(self, client: Client) -> None:
         """The client's socket is closed."""
-        self.hub.detach(client, "client", self.clock())
+        self.hub.detach(client, "client")
 
     def close(self) -> None:
         """Says goodbye to every client."""
         for client in list(self.hub.clients.values()):
-            client.closed = client.closed or "stop"
-            client.wire.close(1001, "going away")
+            self.hub.close(client, 1001, "stop")
 
     def _open(self, venue: Venue, now: int) -> None:
         """The venue's markets, each with one trade so that there is a price."""
@@ -183,18 +182,16 @@ class Exchange:
             if feed.ping and now - client.heard_at > (feed.ping + PONG_SECONDS) * SECOND:
                 self.hub.drop(client, "no pong")
             elif feed.subscribe_within and not client.joined and now - client.opened_at > feed.subscribe_within * SECOND:
-                client.closed = "no subscription"
-                client.wire.close(1008, "no subscription")
+                self.hub.close(client, 1008, "no subscription")
 
     def _cut(self, rule: Rule, now: int) -> None:
         """A disconnect: every connection of its venue, after what was sent so far."""
         self.hub.flush()
-        clients = [client for client in self.hub.clients.values() if rule.venue in ("", client.venue.name) and not client.closed]
+        clients = [client for client in self.hub.clients.values() if rule.venue in ("", client.venue.name)]
         how = rule.how or "abort"
         self.log.note("fault", rule.venue, event="disconnect", how=how, connections=[client.number for client in clients], at=now)
         for client in clients:
             if how == "abort":
                 self.hub.drop(client, "fault")
             else:
-                client.closed = "fault"
-                client.wire.close(1001, "going away")
+                self.hub.close(client, 1001, "fault")

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from deploy.simulator.client import Client
-from deploy.simulator.fates import Plan, plan
+from deploy.simulator.fates import plan
 from deploy.simulator.injector import Hit
 from deploy.simulator.log import Log
 from deploy.simulator.market import Market, Trade
@@ -34,8 +34,8 @@ class _Held(NamedTuple):
 class Hub:
     """The clients of all venues."""
 
-    def __init__(self, log: Log, buffer_bytes: int) -> None:
-        self._log, self._limit = log, buffer_bytes
+    def __init__(self, log: Log, buffer_bytes: int, clock: Callable[[], int]) -> None:
+        self._log, self._limit, self._clock = log, buffer_bytes, clock
         self.clients: dict[int, Client] = {}
         self.fates: Counter[str] = Counter()
         self._streams: dict[tuple[str, str], dict[str, list[Client]]] = {}
@@ -49,18 +49,18 @@ class Hub:
         self.clients[client.number] = client
         self._log.note("connection", client.venue.name, connection=client.number, event="opened", at=client.opened_at)
 
-    def detach(self, client: Client, reason: str, now: int) -> None:
-        """A connection has ended; the first reason given stays."""
-        client.closed = client.closed or reason
+    def detach(self, client: Client, reason: str) -> None:
+        """A connection has ended, or is about to: nothing more is sent to it. Of several reasons the first is told."""
         if self.clients.pop(client.number, None) is None:
             return
+        client.closed = reason
         self._leave(client, client.joined)
         self._dirty.pop(client.number, None)
         self._resumed.set()
-        venue, number = client.venue.name, client.number
-        self._log.note("connection", venue, connection=number, event="closed", reason=client.closed, sent=client.sent, at=now)
+        venue, number, at = client.venue.name, client.number, self._clock()
+        self._log.note("connection", venue, connection=number, event="closed", reason=reason, sent=client.sent, at=at)
 
-    def join(self, client: Client, now: int) -> None:
+    def join(self, client: Client) -> None:
         """Makes the client hear exactly its session's streams, and logs the past trades that it has been shown."""
         for market, trade in client.session.shown:
             self._log.note("frame", market.venue, market.native, connection=client.number, id=trade.id, fate="snapshot")
@@ -74,7 +74,7 @@ class Hub:
             self._streams.setdefault((client.venue.name, stream.symbol), {}).setdefault(stream.channel, []).append(client)
         client.joined = set(wanted)
         names = sorted(f"{stream.channel}:{stream.symbol}" for stream in wanted)
-        self._log.note("connection", client.venue.name, connection=client.number, event="subscribed", streams=names, at=now)
+        self._log.note("connection", client.venue.name, connection=client.number, event="subscribed", streams=names, at=self._clock())
 
     def say(self, client: Client, payloads: Iterable[bytes]) -> None:
         """Sends control frames."""
@@ -89,16 +89,17 @@ class Hub:
             if not clients or channel not in feed.encoders:
                 continue
             carries = channel in feed.trades
-            found = plan(feed.encoders[channel](market, trade), hit, now, carries_trade=carries)
-            self.fates[found.fate] += len(clients)
+            data, fate, later, until = plan(feed.encoders[channel](market, trade), hit, now, carries_trade=carries)
+            self.fates[fate] += len(clients)
             for client in clients:
-                if found.data:
-                    client.outbox.append(found.data)
+                if data:
+                    client.outbox.append(data)
                     self._dirty[client.number] = client
-                if found.until:
-                    self._hold(client, channel, market, trade, found)
+                if until:
+                    self._order += 1
+                    heapq.heappush(self._held, _Held(until, self._order, client, channel, market, trade.id, later))
                 if carries:
-                    notes.append(client.note(channel, found.fate))
+                    notes.append(client.note(channel, fate))
         return notes
 
     def release(self, now: int) -> None:
@@ -120,14 +121,19 @@ class Hub:
     def flush(self) -> None:
         """Writes every outbox, and disconnects those who do not keep up."""
         for client in list(self._dirty.values()):
-            if not client.closed and client.flush() > self._limit:
+            if client.flush() > self._limit:
                 self.drop(client, "slow")
         self._dirty.clear()
 
     def drop(self, client: Client, reason: str) -> None:
         """Disconnects without a word."""
-        client.closed = reason
+        self.detach(client, reason)
         client.wire.abort()
+
+    def close(self, client: Client, code: int, reason: str) -> None:
+        """Disconnects with a close frame, after all that has been written."""
+        self.detach(client, reason)
+        client.wire.close(code, reason)
 
     async def writable(self, venue: str) -> None:
         """Waits until every client of the venue takes more; one that takes nothing for half a minute is disconnected."""
@@ -145,11 +151,7 @@ class Hub:
         self._resumed.set()
 
     def _paused(self, venue: str) -> Iterator[Client]:
-        return (client for client in self.clients.values() if client.paused and not client.closed and client.venue.name == venue)
-
-    def _hold(self, client: Client, channel: str, market: Market, trade: Trade, found: Plan) -> None:
-        self._order += 1
-        heapq.heappush(self._held, _Held(found.until, self._order, client, channel, market, trade.id, found.later))
+        return (client for client in self.clients.values() if client.paused and client.venue.name == venue)
 
     def _leave(self, client: Client, streams: Iterable[Stream]) -> None:
         for stream in streams:

@@ -79,11 +79,8 @@ class Injector:
         self._frames = [entry for entry in armed if entry.rule.kind in FRAME_KINDS]
         self._requests = [entry for entry in armed if entry.rule.kind in REQUEST_KINDS]
         self._cuts = [entry for entry in armed if entry.rule.kind == "disconnect"]
-
-    @property
-    def touches_frames(self) -> bool:
-        """Whether any frame can be hit, or any connection by a count of trades."""
-        return bool(self._frames) or any(entry.rule.by == "trades" for entry in self._cuts)
+        # Whether any frame can be hit, or any connection by a count of trades.
+        self.touches_frames = bool(self._frames) or any(entry.rule.by == "trades" for entry in self._cuts)
 
     def frame(self, market: Market, now: int) -> Hit | None:
         """What happens to the frames of the market's newest trade; ask once a trade. The script's first rule that applies wins."""

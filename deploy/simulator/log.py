@@ -39,12 +39,37 @@ class Filter(NamedTuple):
         )
 
 
+class _Issued(NamedTuple):
+    """A trade or price that is spelled out when somebody asks for it."""
+
+    market: Market
+    trade: Trade
+    frames: Sequence[bytes]
+
+
 class _Entry(NamedTuple):
     number: int
     kind: str
     venue: str
     symbol: str
-    line: bytes
+    content: bytes | _Issued
+
+    @property
+    def line(self) -> bytes:
+        if isinstance(self.content, bytes):
+            return self.content
+        market, trade, frames = self.content
+        return _FORMS[self.kind] % (
+            self.number,
+            market.venue.encode(),
+            market.native.encode(),
+            trade.id,
+            market.price(trade.price),
+            market.size(trade.size),
+            b"buy" if trade.is_buy else b"sell",
+            trade.at,
+            b",".join(frames),
+        )
 
 
 class _Head(msgspec.Struct):
@@ -78,24 +103,13 @@ class Log:
     def trade(self, kind: str, market: Market, trade: Trade, frames: Sequence[bytes]) -> None:
         """A trade or price, and what became of its frames."""
         self._number += 1
-        line = _FORMS[kind] % (
-            self._number,
-            market.venue.encode(),
-            market.native.encode(),
-            trade.id,
-            market.price(trade.price),
-            market.size(trade.size),
-            b"buy" if trade.is_buy else b"sell",
-            trade.at,
-            b",".join(frames),
-        )
-        self._keep(kind, market.venue, market.native, line)
+        self._keep(_Entry(self._number, kind, market.venue, market.native, _Issued(market, trade, frames)))
 
     def note(self, kind: str, venue: str, symbol: str = "", **fields: Any) -> None:
         """Any other line."""
         self._number += 1
         line = msgspec.json.encode({"n": self._number, "kind": kind, "venue": venue, "symbol": symbol, **fields}) + b"\n"
-        self._keep(kind, venue, symbol, line)
+        self._keep(_Entry(self._number, kind, venue, symbol, line))
 
     def read(self, wanted: Filter) -> Iterator[bytes]:
         """The lines wanted, in chunks: from the file when the ring no longer holds them all, else from the ring."""
@@ -116,11 +130,11 @@ class Log:
         if self._file:
             self._file.close()
 
-    def _keep(self, kind: str, venue: str, symbol: str, line: bytes) -> None:
-        self.counts[kind] += 1
-        self._ring.append(_Entry(self._number, kind, venue, symbol, line))
+    def _keep(self, entry: _Entry) -> None:
+        self.counts[entry.kind] += 1
+        self._ring.append(entry)
         if self._file:
-            self._file.write(line)
+            self._file.write(entry.line)
 
     def _from_file(self, path: Path, wanted: Filter) -> Iterator[bytes]:
         head = msgspec.json.Decoder(_Head)

@@ -83,7 +83,8 @@ class Market:
         self._level = self._start = float(listing.start)
         self._half = max(1, round(listing.start * SPREAD / 2))
         # The mean trade is worth some thousand units of the quote currency.
-        self._mean = max(2.0, 2_000 * 10**listing.price_digits / listing.start * 10**listing.size_digits)
+        self._depth = max(2, 2_000 * 10 ** (listing.price_digits + listing.size_digits) // listing.start)
+        self._at = 0
         self._price = _spelling(listing.price_digits)
         self._size = _spelling(listing.size_digits)
 
@@ -93,23 +94,24 @@ class Market:
 
     def issue(self, now: int) -> Trade:
         """The next trade, at `now` us or at the last one's time if that is later."""
-        rng = self._rng
-        self._level *= 1 + STEP * rng.gauss(0, 1) + PULL * (self._start / self._level - 1)
-        middle = max(int(self._level), self._half + 1)
-        bid, ask = middle - self._half, middle + self._half
-        bits = rng.getrandbits(33)
-        is_buy = bool(bits & 1)
-        size = 1 + int(-log(1 - rng.random()) * self._mean)
-        depth = int(self._mean)
-        at = now - now % self._precision
-        if self.trades and at < self.trades[-1].at:
-            at = self.trades[-1].at
-        price = ask if is_buy else bid
-        sizes = 1 + depth * (bits >> 1 & 0xFFFF) // 4096, 1 + depth * (bits >> 17) // 4096
-        trade = Trade(self.first_id + self.count, price, size, is_buy, at, bid, ask, *sizes)
+        uniform, bits = self._rng.random, self._rng.getrandbits(33)
+        # The sum of three uniform numbers, scaled to a deviation of one, is normal enough and quick.
+        step = 2 * (uniform() + uniform() + uniform()) - 3
+        self._level *= 1 + STEP * step + PULL * (self._start / self._level - 1)
+        half, depth = self._half, self._depth
+        middle = max(int(self._level), half + 1)
+        bid, ask = middle - half, middle + half
+        is_buy = bits & 1 == 1
+        price, size = ask if is_buy else bid, 1 + int(-log(1 - uniform()) * depth)
+        self._at = max(self._at, now - now % self._precision)
+        bid_size, ask_size = 1 + depth * (bits >> 1 & 0xFFFF) // 4096, 1 + depth * (bits >> 17) // 4096
+        trade = Trade(self.first_id + self.count, price, size, is_buy, self._at, bid, ask, bid_size, ask_size)
         self.count += 1
         self.volume += size
-        self.high, self.low = max(self.high, price), min(self.low, price)
+        if price > self.high:
+            self.high = price
+        if price < self.low:
+            self.low = price
         self.trades.append(trade)
         return trade
 
