@@ -9,7 +9,7 @@ from asyncpg import Record
 
 from services.api import answers
 from services.api.answers import iso, money, number
-from shared.aggregations.candles import values
+from shared.aggregations.candles import fold
 from shared.events import Candle, IndexPrice, Quote, Tick, Trade
 from shared.time import MINUTE
 
@@ -91,7 +91,7 @@ def fact(row: Record) -> Tick:
 
 def closes(rows: Iterable[Record]) -> dict[str, Decimal]:
     """The price of the one tick per source in TICKS_BEFORE_AS_OF."""
-    return {found.source: values(found)[1] for found in map(fact, rows)}
+    return {candle.source: candle.close for candle in fold(map(fact, rows)).values()}
 
 
 def run(row: Record) -> answers.Run:
