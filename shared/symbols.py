@@ -6,13 +6,13 @@ from functools import lru_cache
 from shared.errors import Rejected
 
 # The quote currencies of concatenated symbols (`BTCUSDT`), longest first so that USDT wins over USD.
-QUOTES = tuple(
-    sorted(
+QUOTES = sorted(
+    (
         "USDT USDC FDUSD TUSD BUSD USDP DAI USD EUR GBP JPY AUD CAD CHF TRY BRL RUB UAH NGN ZAR PLN RON ARS IDR MXN CZK COP "
-        "BTC ETH BNB XRP TRX DOGE DOT SOL PAX VAI BIDR IDRT BVND EURI AEUR USD1 BKRW".split(),
-        key=len,
-        reverse=True,
-    )
+        "BTC ETH BNB XRP TRX DOGE DOT SOL PAX VAI BIDR IDRT BVND EURI AEUR USD1 BKRW"
+    ).split(),
+    key=len,
+    reverse=True,
 )
 _LONGEST = 64  # as written, blanks around it included: it is kept as the native symbol
 _CANONICAL = re.compile(r"[A-Z0-9][A-Z0-9.]{0,31}(-[A-Z0-9]{1,16})?")

@@ -58,7 +58,7 @@ class Streams:
         """Forgets which windows are open; the ordinary way tells anew."""
         self._streams.clear()
 
-    def advance(
+    def advance(  # noqa: C901 the hot loop: every test in it is one reason to stop
         self, records: Sequence[Record], at: int, log_time: int, stop_ms: int, stop_offset: int, windows: Windows, out: list[Output]
     ) -> tuple[int, int]:
         """Takes records from index `at` while they are plain trades stamped before `stop_ms` and below `stop_offset`.
@@ -122,4 +122,3 @@ class Streams:
             return
         for record in records:
             tallies.add(self._streams[record.key].source, None, record.timestamp * 1000, received=1)
-

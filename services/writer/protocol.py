@@ -15,7 +15,9 @@ class Fenced(Exception):
 class Sink(Protocol):
     """A durable store with its own positions."""
 
-    topics: tuple[Topic, ...]
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """What it consumes."""
 
     async def connect(self) -> None:
         """Opens what it needs; raises `Unavailable`."""

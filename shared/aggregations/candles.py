@@ -62,16 +62,16 @@ class Fold:
             self._trade(rows, prices)
 
     def _trade(self, rows: Sequence[Row], prices: list[Decimal]) -> None:
-        sizes = [row[4] for row in rows]
+        sizes = [row[4] or ZERO for row in rows]
         with localcontext(EXACT):
-            self.volume = sum(sizes, self.volume)  # type: ignore[arg-type]
+            self.volume = sum(sizes, self.volume)
             self.quote = sum(map(mul, prices, sizes), self.quote)
-            self.buy = sum([row[4] for row in rows if row[5] == "buy"], self.buy)  # type: ignore[misc]
-            self.sell = sum([row[4] for row in rows if row[5] == "sell"], self.sell)  # type: ignore[misc]
+            self.buy = sum([size for row, size in zip(rows, sizes, strict=True) if row[5] == "buy"], self.buy)
+            self.sell = sum([size for row, size in zip(rows, sizes, strict=True) if row[5] == "sell"], self.sell)
 
     def candle(self, key: Key, *, closed: bool = False, last_origin: Origin = NOWHERE) -> Candle:
         """The candle of everything added."""
-        source, symbol, kind, start = key
+        *_, kind, start = key
         volumes: _Volumes = (self.volume, self.quote, self.buy, self.sell) if kind == "trade" else (None, None, None, None)
         prices = (self.open, self.high, self.low, self.close)
         counts = (self.count if kind == "trade" else 0, self.count, self.late)
@@ -158,7 +158,20 @@ def same_ticks(a: Candle, b: Candle) -> bool:
     return all(getattr(a, name) == getattr(b, name) for name in COMPARED)
 
 
-COMPARED = ("open", "high", "low", "close", "volume", "quote_volume", "buy_volume", "sell_volume", "trade_count", "tick_count", "first", "last")
+COMPARED = (
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "quote_volume",
+    "buy_volume",
+    "sell_volume",
+    "trade_count",
+    "tick_count",
+    "first",
+    "last",
+)
 
 
 def _sum(a: Decimal | None, b: Decimal | None) -> Decimal | None:

@@ -51,9 +51,7 @@ async def create_topics(kafka: Kafka, topics: tuple[Topic, ...] = TOPICS) -> Rep
 
 
 async def _create(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topic], report: Report) -> None:
-    new = [
-        NewTopic(kafka.topic_prefix + t.name, t.partitions, kafka.replication_factor, topic_configs=t.config) for t in topics
-    ]
+    new = [NewTopic(kafka.topic_prefix + t.name, t.partitions, kafka.replication_factor, topic_configs=t.config) for t in topics]
     response = await client.create_topics(new)
     for name, code, *rest in response.topic_errors:
         if code and for_code(code) is not TopicAlreadyExistsError:

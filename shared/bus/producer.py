@@ -15,6 +15,7 @@ from shared.settings import Kafka
 from shared.topics import DEAD_LETTER_LIMIT, Topic
 
 Headers = Sequence[tuple[str, bytes]]
+Entry = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]  # key, value, headers, timestamp in ms
 BATCH_BYTES = 256 * 1024
 REQUEST_TIMEOUT_MS = 40_000
 
@@ -27,7 +28,7 @@ class Producer:
         self._options = {"client_id": client_id, "compression_type": compression}
         self._prefix = kafka.topic_prefix
         self._client: AIOKafkaProducer | None = None
-        self._open: dict[tuple[str, int], list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]]] = {}
+        self._open: dict[tuple[str, int], list[Entry]] = {}
         self._sent: list[asyncio.Future[Any]] = []
         self.failed = False
 
@@ -72,7 +73,7 @@ class Producer:
         at = int(time.time() * 1000) if timestamp_ms is None else timestamp_ms
         self._open.setdefault((self._prefix + topic.name, partition), []).append((key, value, list(headers), at))
 
-    def extend(self, topic: Topic, partition: int, records: Sequence[tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]]) -> None:
+    def extend(self, topic: Topic, partition: int, records: Sequence[Entry]) -> None:
         """Queues many records of one partition, as (key, value, headers, timestamp in ms): `add` without its cost per record."""
         self._open.setdefault((self._prefix + topic.name, partition), []).extend(records)
 
@@ -88,7 +89,11 @@ class Producer:
             raise Unavailable(f"Kafka: {fault!r}") from fault
 
     async def _send(
-        self, client: AIOKafkaProducer, topic: str, partition: int, records: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]]
+        self,
+        client: AIOKafkaProducer,
+        topic: str,
+        partition: int,
+        records: list[Entry],
     ) -> None:
         batch = client.create_batch()
         for key, value, headers, at in records:

@@ -18,8 +18,8 @@ from shared.aggregations.candles import Row
 from shared.errors import Rejected
 from shared.events import Quote, Side, Tick, Trade
 from shared.frames import FAULTS, rejected
-from shared.symbols import split_concatenated
 from shared.money import positive
+from shared.symbols import split_concatenated
 from shared.time import EARLIEST, LATEST, from_ms
 
 # Types that a connection may carry besides the ones taken here.

@@ -55,7 +55,16 @@ class Partition:
         return {self.place: self.records[offset:]}
 
 
-def trade(number: int, at: int = T0, *, offset: int | None = None, received_at: int = 0, price: str = "100", run: str | None = None, late: bool = False) -> Trade:
+def trade(
+    number: int,
+    at: int = T0,
+    *,
+    offset: int | None = None,
+    received_at: int = 0,
+    price: str = "100",
+    run: str | None = None,
+    late: bool = False,
+) -> Trade:
     origin = Origin(1, 0, number if offset is None else offset)
     return Trade(
         "BTC-USD", "BTCUSD", at, Decimal(price), Decimal("0.5"), "buy", str(number), number, "binance", received_at or at, origin, late, run
@@ -64,7 +73,7 @@ def trade(number: int, at: int = T0, *, offset: int | None = None, received_at: 
 
 @pytest.fixture
 def configured(bootstrap_servers: str, database_url: str) -> Settings:
-    return Settings(kafka=Kafka(bootstrap_servers=bootstrap_servers), database=Database(url=database_url))  # type: ignore[arg-type]
+    return Settings(kafka=Kafka(bootstrap_servers=bootstrap_servers), database=Database(url=database_url))
 
 
 def with_sink(configured: Settings, work: Callable[[PostgresSink], Awaitable[Result]]) -> Result:
@@ -94,13 +103,17 @@ def stored_candles(url: str) -> list[Candle]:
 
 
 def clear(url: str) -> None:
-    names = "ticks, candles, latest, candle_runs, closings, offsets, marks, outbox, ledger, tallies, dead_letters, runs, run_markers, log_gaps"
+    names = (
+        "ticks, candles, latest, candle_runs, closings, offsets, marks, outbox, ledger, tallies, dead_letters, runs, run_markers, log_gaps"
+    )
     query(url, f"TRUNCATE {names}")
 
 
 prices = st.decimals(min_value=Decimal("0.01"), max_value=Decimal(1000), places=8)
 facts = st.lists(
-    st.builds(lambda n, at, p: trade(n, T0 + at, price=str(p)), st.integers(1, 30), st.integers(0, 3 * MINUTE), prices), min_size=1, max_size=40
+    st.builds(lambda n, at, p: trade(n, T0 + at, price=str(p)), st.integers(1, 30), st.integers(0, 3 * MINUTE), prices),
+    min_size=1,
+    max_size=40,
 )
 
 
@@ -160,10 +173,12 @@ def test_transformer_output_sent_again_is_dropped_and_not_counted(configured: Se
 
 def test_of_two_copies_the_first_received_holds_and_its_minute_is_folded_again(configured: Settings, database_url: str) -> None:
     later = trade(1, T0 + 5, price="100", received_at=T0 + 20, offset=1)
-    earlier = trade(1, T0 + 5, price="99", received_at=T0 + 10, offset=2)
-    log = Partition(TICKS.name, 0).add(later, trade(2, T0 + 6, offset=3, price="101"), earlier)
+    earlier = trade(1, T0 + 5, price="99", received_at=T0 + 10, offset=3)
+    log = Partition(TICKS.name, 0).add(later, trade(2, T0 + 6, offset=2, price="101"), earlier)
     log.records[2], log.records[1] = log.records[1], log.records[2]
-    log = Partition(TICKS.name, 0).add(later, trade(2, T0 + 6, offset=2, price="101"), msgspec.structs.replace(earlier, origin=Origin(1, 0, 3)))
+    log = Partition(TICKS.name, 0).add(
+        later, trade(2, T0 + 6, offset=2, price="101"), msgspec.structs.replace(earlier, origin=Origin(1, 0, 3))
+    )
     with_sink(configured, lambda sink: write_all(sink, log, step=1))
     candle = stored_candles(database_url)[0]
     assert (candle.open, candle.low, candle.tick_count) == (Decimal(99), Decimal(99), 2)

@@ -11,7 +11,7 @@ from shared.events import Connection, Heartbeat
 from shared.partitioning import partition
 from shared.records import cloud_event
 from shared.settings import Kafka
-from shared.time import HOUR, MINUTE, SECOND, floor
+from shared.time import HOUR, MINUTE, floor
 from shared.topics import MARKET_RAW
 
 # A minute two hours ago: the broker deletes what is stamped older than its retention and refuses what is ahead of its clock.

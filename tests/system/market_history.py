@@ -50,7 +50,16 @@ def generate(seed: int, count: int, symbols: int, start: int, seconds: int = 360
         price = Decimal(rnd.randrange(10_000, 11_000)) / 100
         size = Decimal(rnd.randrange(1, 10_000)) / 10_000
         maker = rnd.random() < 0.5
-        trade = {"e": "trade", "E": received // 1000, "s": symbol, "t": numbers[symbol], "p": str(price), "q": str(size), "T": at // 1000, "m": maker}
+        trade = {
+            "e": "trade",
+            "E": received // 1000,
+            "s": symbol,
+            "t": numbers[symbol],
+            "p": str(price),
+            "q": str(size),
+            "T": at // 1000,
+            "m": maker,
+        }
         payload = json.dumps(trade).encode()
         history.frames.append((symbol, payload, received))
         late = at - at % MINUTE + MINUTE <= watermark[symbol]

@@ -79,6 +79,10 @@ class Services:
         """What the service logged."""
         return (self._logs / f"{name}.log").read_text(errors="replace")
 
+    def logs(self) -> str:
+        """The ends of all logs."""
+        return "\n".join(f"== {file.name}\n{file.read_text(errors='replace')[-2000:]}" for file in sorted(self._logs.glob("*.log")))
+
     def close(self) -> None:
         """Kills what still runs."""
         for name in list(self._processes):

@@ -5,9 +5,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 
 from shared.settings import Kafka
@@ -99,9 +99,7 @@ def kill_often(services: Services, kafka: Kafka, url: str, rnd: random.Random) -
     """Each kill finds work undone and a window open, and progress since the kill before."""
     reached = {"transformer": 0, "writer": 0}
     for _ in range(KILLS):
-        for name in ("transformer", "writer"):
-            before = reached[name]
-            until(lambda name=name, before=before: progress(kafka, url)[name] > before, True, 60, lambda: services.log(name)[-3000:])
+        until(lambda: all(progress(kafka, url)[name] > reached[name] for name in reached), True, 60, services.logs)  # noqa: B023 read at once
         time.sleep(rnd.uniform(0.05, 1.5))
         done, total = progress(kafka, url), sum(end for _, end in offsets(kafka, MARKET_RAW).values())
         assert done["transformer"] < total, "nothing was left to do at the kill"
@@ -150,7 +148,12 @@ def check(history: History, kafka: Kafka, url: str, services: Services) -> None:
     """Row for row, and the ledger."""
     closed = "SELECT count(*) FILTER (WHERE is_closed), count(*) FROM candles"
     total = len(history.candles)
-    until(lambda: tuple(query(url, closed)[0]), (total, total), 120, lambda: services.log("writer")[-4000:] + services.log("transformer")[-3000:])
+    until(
+        lambda: tuple(query(url, closed)[0]),
+        (total, total),
+        120,
+        lambda: services.log("writer")[-4000:] + services.log("transformer")[-3000:],
+    )
     until(lambda: query(url, "SELECT count(*) FROM outbox")[0][0], 0, 30)
     rows = query(url, "SELECT symbol, id, event_time, price, size, side, late FROM ticks")
     stored = {(row[0].replace("-", ""), row[1]): (from_datetime(row[2]), *row[3:]) for row in rows}
@@ -191,7 +194,5 @@ def check_stream(kafka: Kafka, history: History) -> None:
     assert best.keys() == expected.keys()
     for key, (rank, value) in best.items():
         assert rank[1], key
-        assert [msgspec.convert(value[n], type(expected[key][0]), strict=False) for n in ("open", "high", "low", "close")] == list(expected[key][:4])
+        assert tuple(Decimal(value[name]) for name in ("open", "high", "low", "close")) == expected[key][:4]
         assert value["tick_count"] == expected[key][7]
-
-

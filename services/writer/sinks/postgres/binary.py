@@ -43,7 +43,7 @@ def timestamp(us: int) -> bytes:
 
 @lru_cache(maxsize=65536)
 def numeric(value: str) -> bytes:
-    """The finite decimal that `value` spells, its trailing zeros kept: groups of four digits around the point, the first of weight 10000**w."""
+    """The finite decimal that `value` spells, trailing zeros kept: groups of four digits around the point, the first of weight 10000**w."""
     sign = _NEGATIVE if value[0] == "-" else _POSITIVE
     digits, _, exponent = value.lstrip("-+").upper().partition("E")
     whole, _, fraction = digits.partition(".")

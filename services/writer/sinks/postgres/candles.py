@@ -112,9 +112,8 @@ def candle(found: asyncpg.Record) -> Candle:
     """A row of `candles`."""
     first = (from_datetime(found["first_time"]), found["first_sequence"], found["first_id"])
     last = (from_datetime(found["last_time"]), found["last_sequence"], found["last_id"])
-    values = [found[name] for name in _COLUMNS[4:15]]
-    start = from_datetime(found["start"])
-    return Candle(found["source"], found["symbol"], found["kind"], MINUTE, start, *values, first, last, found["is_closed"], True)
+    known: dict[str, Any] = {name: found[name] for name in ("source", "symbol", "kind", *_COLUMNS[4:15], "is_closed")}
+    return Candle(interval=MINUTE, start=from_datetime(found["start"]), first=first, last=last, from_store=True, **known)
 
 
 def _row(c: Candle, live: str | None) -> tuple[Any, ...]:

@@ -1,6 +1,8 @@
 """Live closings wait here until the ticks up to their last origin are stored; then the live candle is held against the stored one."""
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from typing import Any
 
 import msgspec
 
@@ -30,13 +32,14 @@ _decode = msgspec.json.Decoder(Candle).decode
 
 async def wait(connection: Connection, cluster: str, closings: Iterable[tuple[Candle | GivenUp, int]]) -> None:
     """Keeps the ends of live windows, each with the partition of its symbol."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for event, partition in closings:
         at = event.last_origin
         value = _encode(event).decode() if isinstance(event, Candle) else None
         key = (event.source, event.symbol, event.kind, to_datetime(event.start))
         rows.append((cluster, *key, partition, at.partition, at.epoch, at.offset, at.index, value))
-    await connection.executemany(_WAIT, sorted(rows, key=lambda row: row[1:5]))
+    rows.sort(key=itemgetter(1, 2, 3, 4))
+    await connection.executemany(_WAIT, rows)
 
 
 async def due(connection: Connection, cluster: str, partitions: Sequence[int]) -> dict[Key, Candle | None]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from services.writer.sinks.postgres.connection import Connection
 from shared.aggregations.candles import row
-from shared.events import Quote, Tick, tick_id
+from shared.events import Kind, Quote, Tick, tick_id
 from shared.time import to_datetime
 
 _UPSERT = """
@@ -20,7 +20,7 @@ WHERE (excluded.event_time, excluded.sequence, excluded.id) >= (l.event_time, l.
 
 async def update(connection: Connection, ticks: Iterable[Tick]) -> None:
     """Moves the newest tick of each source, symbol and kind, sorted by key."""
-    newest: dict[tuple[str, str, str], tuple[tuple[int, int, str], Tick]] = {}
+    newest: dict[tuple[str, str, Kind], tuple[tuple[int, int, str], Tick]] = {}
     for tick in ticks:
         key, place = (tick.source, tick.symbol, tick.kind), (tick.event_time, tick.sequence, tick_id(tick))
         known = newest.get(key)

@@ -15,7 +15,10 @@ INSERT INTO outbox (topic, key, partition, value) SELECT * FROM unnest($1::text[
 ON CONFLICT (topic, key) DO UPDATE SET partition = excluded.partition, value = excluded.value, position = nextval('outbox_sequence')
 """
 _NEXT = "SELECT topic, key, partition, value, position FROM outbox ORDER BY position LIMIT $1"
-_DONE = "DELETE FROM outbox o USING unnest($1::text[], $2::bytea[], $3::bigint[]) AS u (t, k, p) WHERE (o.topic, o.key, o.position) = (u.t, u.k, u.p)"
+_DONE = """
+DELETE FROM outbox o USING unnest($1::text[], $2::bytea[], $3::bigint[]) AS u (t, k, p)
+WHERE (o.topic, o.key, o.position) = (u.t, u.k, u.p)
+"""
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 Row = tuple[str, bytes, int, bytes]
 

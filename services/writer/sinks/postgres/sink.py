@@ -1,4 +1,4 @@
-"""The order of a batch's transaction: lock positions, store facts, merge aggregates, settle closings and runs, outbox, counts, move positions."""
+"""The order of a batch's transaction: lock positions, store facts, merge aggregates, move positions, settle closings and runs, count."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -174,5 +174,3 @@ class PostgresSink:
     def _open(self) -> Connection:
         assert self._connection is not None, "connect() comes first"
         return self._connection
-
-

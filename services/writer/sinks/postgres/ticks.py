@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from struct import Struct
+from typing import Any
 
 import asyncpg
 
@@ -28,7 +29,7 @@ _ON_TIME, _LATE = b"\0\0\0\1\0", b"\0\0\0\1\1"
 _times = Struct(">iqiqiq").pack
 _origin = Struct(">iqiiiqii").pack
 _DAYS_LOCK = 7_241_110_002
-_VALUES = "sequence event_time received_at price size side bid ask bid_size ask_size native_symbol late run epoch raw_partition raw_offset raw_index"
+_VALUES = COLUMNS[5:]
 _CONTENT = "({0}.event_time, {0}.sequence, {0}.price, {0}.size, {0}.side, {0}.bid, {0}.ask, {0}.bid_size, {0}.ask_size)"
 _STAGE = "CREATE TEMP TABLE IF NOT EXISTS stage (LIKE ticks INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
 _INSERT = f"""
@@ -37,7 +38,7 @@ ON CONFLICT DO NOTHING RETURNING day, source, symbol, kind, id
 """
 # Of several copies the least (received_at, content) holds; the values' text stands for the content, the same on both sides.
 _REPLACE = f"""
-UPDATE ticks t SET ({_VALUES.replace(" ", ", ")}) = ({", ".join("s." + name for name in _VALUES.split())})
+UPDATE ticks t SET ({", ".join(_VALUES)}) = ({", ".join("s." + name for name in _VALUES)})
 FROM stage s JOIN ticks o USING (day, source, symbol, kind, id)
 WHERE (t.day, t.source, t.symbol, t.kind, t.id) = (s.day, s.source, s.symbol, s.kind, s.id)
   AND (s.received_at, md5({_CONTENT.format("s")}::text)) < (o.received_at, md5({_CONTENT.format("o")}::text))
@@ -58,7 +59,9 @@ async def make_days(connection: Connection, days: Iterable[int]) -> None:
             if await connection.fetchval("SELECT 1 FROM tick_days WHERE day = $1", day):
                 continue
             await connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (LIKE ticks INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
-            await connection.execute(f"ALTER TABLE ticks ATTACH PARTITION {name} FOR VALUES FROM ('{day}') TO ('{day + timedelta(days=1)}')")
+            await connection.execute(
+                f"ALTER TABLE ticks ATTACH PARTITION {name} FOR VALUES FROM ('{day}') TO ('{day + timedelta(days=1)}')"
+            )
             await connection.execute("INSERT INTO tick_days (day) VALUES ($1)", day)
 
 
@@ -87,7 +90,7 @@ async def merge(connection: Connection, facts: Mapping[FactKey, Tick]) -> tuple[
         for source, symbol, kind, *times in await connection.fetch(_REPLACE):
             replaced |= {(source, symbol, kind, floor(from_datetime(time), MINUTE)) for time in times}
     await connection.execute("TRUNCATE stage")
-    return new, replaced  # type: ignore[return-value]
+    return new, replaced
 
 
 async def _chunks(facts: Mapping[FactKey, Tick]) -> AsyncIterator[bytes]:
@@ -139,12 +142,13 @@ async def minute(connection: Connection, key: candles.Key) -> list[Tick]:
 
 def tick(found: asyncpg.Record) -> Tick:
     """A row of `ticks` as the fact it came from."""
-    at, received = from_datetime(found["event_time"]), from_datetime(found["received_at"])
+    at = from_datetime(found["event_time"])
     origin = Origin(found["epoch"], found["raw_partition"], found["raw_offset"], found["raw_index"])
-    head = (found["symbol"], found["native_symbol"], at)
-    tail = (found["id"], found["sequence"], found["source"], received, origin, found["late"], found["run"])
+    symbol, native, received = found["symbol"], found["native_symbol"], from_datetime(found["received_at"])
+    known: dict[str, Any] = {name: found[name] for name in ("sequence", "source", "late", "run")}
+    known |= {"received_at": received, "origin": origin}
     if found["kind"] == "trade":
-        return Trade(*head, found["price"], found["size"], found["side"], *tail)
+        return Trade(symbol, native, at, found["price"], found["size"], found["side"], found["id"], **known)
     if found["kind"] == "quote":
-        return Quote(*head, found["bid"], found["ask"], found["bid_size"], found["ask_size"], *tail)
-    return IndexPrice(*head, found["price"], *tail)
+        return Quote(symbol, native, at, found["bid"], found["ask"], found["bid_size"], found["ask_size"], found["id"], **known)
+    return IndexPrice(symbol, native, at, found["price"], found["id"], **known)
