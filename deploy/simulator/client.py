@@ -27,7 +27,7 @@ class Wire(Protocol):
 
 
 class Client:
-    """The venue's session and the frames that wait for the next flush; times in us."""
+    """The venue's session and the frames that wait for the next flush; times in us. One that is corked waits to be poured."""
 
     def __init__(self, venue: Venue, session: Session, wire: Wire, now: int) -> None:
         self.venue, self.session, self.wire = venue, session, wire
@@ -35,7 +35,7 @@ class Client:
         self.opened_at = self.pinged_at = self.heard_at = now
         self.outbox: list[bytes] = []
         self.joined: set[Stream] = set()
-        self.paused = False
+        self.paused = self.corked = False
         self.closed = ""
         self.sent = 0
         self._notes: dict[tuple[str, str], bytes] = {}
@@ -46,10 +46,17 @@ class Client:
 
     def flush(self) -> int:
         """Writes the outbox; how many bytes are unsent."""
-        self.sent += len(self.outbox)
         data = b"".join(self.outbox)
+        self.sent += len(self.outbox)
         self.outbox.clear()
         return self.wire.write(data)
+
+    def pour(self, frames: int) -> None:
+        """Writes the first frames of the outbox."""
+        data = b"".join(self.outbox[:frames])
+        self.sent += len(self.outbox[:frames])
+        del self.outbox[:frames]
+        self.wire.write(data)
 
     def note(self, channel: str, fate: str) -> bytes:
         """What the log says of one frame to this client."""

@@ -82,16 +82,26 @@ class Exchange:
             pause = min([LONGEST, *(at - self.clock() for at in due)])
             await asyncio.sleep(max(pause, SHORTEST) / SECOND)
 
-    async def burst(self, markets: list[Market], count: int) -> None:
-        """Issues `count` trades in turn over the markets, as fast as those who listen read."""
+    async def burst(self, markets: list[Market], count: int, *, ahead: bool = False) -> float:
+        """Issues `count` trades in turn over the markets, as fast as those who listen read; the seconds that the sending took.
+
+        `ahead` issues all of them before the first is sent: then sending costs next to nothing, and all memory.
+        """
         venues = {market.venue for market in markets}
+        began = self.clock()
+        if ahead:
+            self.hub.cork(venues)
         for done in range(0, count, BURST_CHUNK):
             for number in range(done, min(count, done + BURST_CHUNK)):
                 self.issue(markets[number % len(markets)])
             self.hub.flush()
             await asyncio.sleep(0)
-            for venue in venues:
-                await self.hub.writable(venue)
+            if not ahead:
+                await self.hub.writable(venues)
+        if ahead:
+            began = self.clock()
+            await self.hub.pour(venues)
+        return (self.clock() - began) / SECOND
 
     def select(self, venue: str = "", symbol: str = "") -> list[Market]:
         """The markets of a venue and a symbol, by either of its names; empty takes all."""

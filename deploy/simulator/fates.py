@@ -23,11 +23,9 @@ class Plan(NamedTuple):
     until: int = 0
 
 
-def plan(payload: bytes, hit: Hit | None, now: int, *, carries_trade: bool) -> Plan:
-    """The fate of a payload that a rule has hit, or none has."""
+def plan(payload: bytes, hit: Hit, now: int, *, carries_trade: bool) -> Plan:
+    """The fate of a payload of a trade that a rule has hit."""
     whole = frame(payload)
-    if hit is None:
-        return Plan(whole, "sent")
     rule, kind = hit.rule, hit.rule.kind
     if kind == "silence":
         return Plan(b"", "silenced")

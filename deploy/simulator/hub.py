@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from deploy.simulator.client import Client
-from deploy.simulator.fates import plan
+from deploy.simulator.fates import Plan, plan
+from deploy.simulator.frames import frame
 from deploy.simulator.injector import Hit
 from deploy.simulator.log import Log
 from deploy.simulator.market import Market, Trade
 from deploy.simulator.venue import Feed, Stream
 
 STUCK_SECONDS = 30.0
+POURED = 4096
 
 
 class _Held(NamedTuple):
@@ -57,8 +59,8 @@ class Hub:
         self._leave(client, client.joined)
         self._dirty.pop(client.number, None)
         self._resumed.set()
-        venue, number, at = client.venue.name, client.number, self._clock()
-        self._log.note("connection", venue, connection=number, event="closed", reason=reason, sent=client.sent, at=at)
+        end = {"event": "closed", "reason": reason, "sent": client.sent, "unsent": len(client.outbox)}
+        self._log.note("connection", client.venue.name, "", connection=client.number, **end, at=self._clock())
 
     def join(self, client: Client) -> None:
         """Makes the client hear exactly its session's streams, and logs the past trades that it has been shown."""
@@ -88,18 +90,17 @@ class Hub:
         for channel, clients in self._streams.get((market.venue, market.native), {}).items():
             if not clients or channel not in feed.encoders:
                 continue
-            carries = channel in feed.trades
-            data, fate, later, until = plan(feed.encoders[channel](market, trade), hit, now, carries_trade=carries)
-            self.fates[fate] += len(clients)
+            carries, payload = channel in feed.trades, feed.encoders[channel](market, trade)
+            found = plan(payload, hit, now, carries_trade=carries) if hit else Plan(frame(payload), "sent")
+            self.fates[found.fate] += len(clients)
             for client in clients:
-                if data:
-                    client.outbox.append(data)
+                if found.data:
+                    client.outbox.append(found.data)
                     self._dirty[client.number] = client
-                if until:
-                    self._order += 1
-                    heapq.heappush(self._held, _Held(until, self._order, client, channel, market, trade.id, later))
+                if found.until:
+                    self._hold(client, channel, market, trade, found)
                 if carries:
-                    notes.append(client.note(channel, fate))
+                    notes.append(client.note(channel, found.fate))
         return notes
 
     def release(self, now: int) -> None:
@@ -120,10 +121,10 @@ class Hub:
 
     def flush(self) -> None:
         """Writes every outbox, and disconnects those who do not keep up."""
-        for client in list(self._dirty.values()):
-            if client.flush() > self._limit:
+        dirty, self._dirty = self._dirty, {}
+        for client in dirty.values():
+            if not client.corked and client.flush() > self._limit:
                 self.drop(client, "slow")
-        self._dirty.clear()
 
     def drop(self, client: Client, reason: str) -> None:
         """Disconnects without a word."""
@@ -135,23 +136,41 @@ class Hub:
         self.detach(client, reason)
         client.wire.close(code, reason)
 
-    async def writable(self, venue: str) -> None:
-        """Waits until every client of the venue takes more; one that takes nothing for half a minute is disconnected."""
+    async def writable(self, venues: Collection[str]) -> None:
+        """Waits until every client of the venues takes more; one that takes nothing for half a minute is disconnected."""
         try:
             async with asyncio.timeout(STUCK_SECONDS):
-                while any(self._paused(venue)):
+                while any(client.paused for client in self._of(venues)):
                     self._resumed.clear()
                     await self._resumed.wait()
         except TimeoutError:
-            for client in list(self._paused(venue)):
+            for client in [client for client in self._of(venues) if client.paused]:
                 self.drop(client, "slow")
+
+    def cork(self, venues: Collection[str]) -> None:
+        """Lets the frames of these venues' clients pile up until they are poured."""
+        for client in self._of(venues):
+            client.corked = True
+
+    async def pour(self, venues: Collection[str]) -> None:
+        """Sends what has piled up, as fast as each client reads."""
+        while waiting := [client for client in self._of(venues) if client.corked]:
+            for client in waiting:
+                client.pour(POURED)
+                client.corked = bool(client.outbox)
+            await asyncio.sleep(0)
+            await self.writable(venues)
 
     def resumed(self) -> None:
         """A client takes more."""
         self._resumed.set()
 
-    def _paused(self, venue: str) -> Iterator[Client]:
-        return (client for client in self.clients.values() if client.paused and client.venue.name == venue)
+    def _of(self, venues: Collection[str]) -> Iterator[Client]:
+        return (client for client in self.clients.values() if client.venue.name in venues)
+
+    def _hold(self, client: Client, channel: str, market: Market, trade: Trade, found: Plan) -> None:
+        self._order += 1
+        heapq.heappush(self._held, _Held(found.until, self._order, client, channel, market, trade.id, found.later))
 
     def _leave(self, client: Client, streams: Iterable[Stream]) -> None:
         for stream in streams:

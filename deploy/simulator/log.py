@@ -39,37 +39,27 @@ class Filter(NamedTuple):
         )
 
 
-class _Issued(NamedTuple):
-    """A trade or price that is spelled out when somebody asks for it."""
-
-    market: Market
-    trade: Trade
-    frames: Sequence[bytes]
+# A line, or what it is spelled out of when somebody asks for it: that is most of the cost of a line, and few are asked for.
+_Content = bytes | tuple[Market, Trade, Sequence[bytes]]
+_Entry = tuple[int, str, str, str, _Content]  # number, kind, venue, symbol
 
 
-class _Entry(NamedTuple):
-    number: int
-    kind: str
-    venue: str
-    symbol: str
-    content: bytes | _Issued
-
-    @property
-    def line(self) -> bytes:
-        if isinstance(self.content, bytes):
-            return self.content
-        market, trade, frames = self.content
-        return _FORMS[self.kind] % (
-            self.number,
-            market.venue.encode(),
-            market.native.encode(),
-            trade.id,
-            market.price(trade.price),
-            market.size(trade.size),
-            b"buy" if trade.is_buy else b"sell",
-            trade.at,
-            b",".join(frames),
-        )
+def _line(entry: _Entry) -> bytes:
+    number, kind, _, _, content = entry
+    if isinstance(content, bytes):
+        return content
+    market, trade, frames = content
+    return _FORMS[kind] % (
+        number,
+        market.venue.encode(),
+        market.name,
+        trade.id,
+        market.price(trade.price),
+        market.size(trade.size),
+        b"buy" if trade.is_buy else b"sell",
+        trade.at,
+        b",".join(frames),
+    )
 
 
 class _Head(msgspec.Struct):
@@ -103,13 +93,13 @@ class Log:
     def trade(self, kind: str, market: Market, trade: Trade, frames: Sequence[bytes]) -> None:
         """A trade or price, and what became of its frames."""
         self._number += 1
-        self._keep(_Entry(self._number, kind, market.venue, market.native, _Issued(market, trade, frames)))
+        self._keep((self._number, kind, market.venue, market.native, (market, trade, frames)))
 
     def note(self, kind: str, venue: str, symbol: str = "", **fields: Any) -> None:
         """Any other line."""
         self._number += 1
         line = msgspec.json.encode({"n": self._number, "kind": kind, "venue": venue, "symbol": symbol, **fields}) + b"\n"
-        self._keep(_Entry(self._number, kind, venue, symbol, line))
+        self._keep((self._number, kind, venue, symbol, line))
 
     def read(self, wanted: Filter) -> Iterator[bytes]:
         """The lines wanted, in chunks: from the file when the ring no longer holds them all, else from the ring."""
@@ -117,7 +107,7 @@ class Log:
         if self.path is not None and wanted.since < oldest:
             self.flush()
             return self._from_file(self.path, wanted)
-        lines = [entry.line for entry in self._ring if wanted.takes(*entry[:4])]
+        lines = [_line(entry) for entry in self._ring if wanted.takes(*entry[:4])]
         return (b"".join(lines[at : at + CHUNK]) for at in range(0, len(lines), CHUNK))
 
     def flush(self) -> None:
@@ -131,10 +121,10 @@ class Log:
             self._file.close()
 
     def _keep(self, entry: _Entry) -> None:
-        self.counts[entry.kind] += 1
+        self.counts[entry[1]] += 1
         self._ring.append(entry)
         if self._file:
-            self._file.write(entry.line)
+            self._file.write(_line(entry))
 
     def _from_file(self, path: Path, wanted: Filter) -> Iterator[bytes]:
         head = msgspec.json.Decoder(_Head)

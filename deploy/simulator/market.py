@@ -72,6 +72,7 @@ class Market:
         self, seed: int, venue: str, listing: Listing, native: str, *, first_id: int | None = None, history: int = 5_000, precision: int = 1
     ) -> None:
         self.venue, self.listing, self.native = venue, listing, native
+        self.name = native.encode()
         self.key = f"{venue}/{listing.symbol}"
         self._rng = random.Random(f"{seed}/{venue}/{listing.symbol}")  # noqa: S311 a market, not a secret
         seeded = self._rng.randrange(10**6, 10**9)

@@ -430,7 +430,7 @@ async def test_a_secret_in_a_query_is_not_logged() -> None:
 
 
 async def test_a_client_that_does_not_read_is_disconnected() -> None:
-    async with rig(rate=0, buffer_bytes=1 << 16) as r:
+    async with rig(ring=1000, buffer_bytes=1 << 16) as r:
         reader, writer = await asyncio.open_connection(r.simulator.host, r.simulator.port, limit=1024)
         head = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13"
         writer.write(f"GET /binance/{TRADES} HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
@@ -443,13 +443,29 @@ async def test_a_client_that_does_not_read_is_disconnected() -> None:
     assert log.headers["x-log-complete"] == "false"
 
 
-async def test_a_burst_goes_as_fast_as_its_readers_and_loses_nothing() -> None:
-    async with rig() as r, r.listen(f"binance/{TRADES}") as socket:
-        burst = asyncio.create_task(r.post("burst", venue="binance", symbol="BTC-USD", count=20_000))
-        received = ids(await receive(socket, 20_000))
+@pytest.mark.parametrize("ahead", ["true", "false"])
+async def test_a_burst_goes_as_fast_as_its_readers_and_loses_nothing(ahead: str) -> None:
+    async with rig() as r, r.listen(f"binance/{TRADES}") as socket, r.listen(f"binance/{TRADES}") as other:
+        burst = asyncio.create_task(r.post("burst", venue="binance", symbol="BTC-USD", count=20_000, ahead=ahead))
+        received, twin = await asyncio.gather(receive(socket, 20_000), receive(other, 20_000))
         answer = await burst
-    assert received == list(range(received[0], received[0] + 20_000))
-    assert answer["last_ids"] == {"binance/BTC-USD": received[-1]}
+        await r.burst(1)
+        (after,) = ids(await receive(socket, 1))
+    numbers = ids(received)
+    assert received == twin
+    assert numbers == list(range(numbers[0], numbers[0] + 20_000))
+    assert answer["last_ids"] == {"binance/BTC-USD": numbers[-1]}
+    assert after == numbers[-1] + 1
+
+
+async def test_what_a_client_leaves_unsent_is_told() -> None:
+    async with rig() as r:
+        async with r.listen(f"binance/{TRADES}"):
+            r.simulator.exchange.hub.cork({"binance"})
+            await r.burst(50)
+        await (await r.http.get("/livez")).aread()
+        ends = [row for row in await r.log(kind="connection") if row["event"] == "closed"]
+    assert [(row["reason"], row["sent"], row["unsent"]) for row in ends] == [("client", 0, 50)]
 
 
 async def test_the_script_is_set_read_and_emptied_over_http() -> None:

@@ -29,17 +29,13 @@ def native(symbol: str) -> str:
     return base + ("USDT" if quote == "USD" else quote)
 
 
-def _padded(digits: int, text: bytes) -> bytes:
-    """Every amount is written with eight decimals."""
-    return text + b"0" * (8 - digits)
-
-
 def _price(market: Market, ticks: int) -> bytes:
-    return _padded(market.listing.price_digits, market.price(ticks))
+    """Every amount is written with eight decimals."""
+    return market.price(ticks) + b"0" * (8 - market.listing.price_digits)
 
 
 def _size(market: Market, lots: int) -> bytes:
-    return _padded(market.listing.size_digits, market.size(lots))
+    return market.size(lots) + b"0" * (8 - market.listing.size_digits)
 
 
 def _aggregate_id(market: Market, trade: Trade) -> int:
@@ -50,7 +46,7 @@ def _trade(market: Market, trade: Trade) -> bytes:
     ms = trade.at // 1000
     return b'{"e":"trade","E":%d,"s":"%s","t":%d,"p":"%s","q":"%s","T":%d,"m":%s,"M":true}' % (
         ms,
-        market.native.encode(),
+        market.name,
         trade.id,
         _price(market, trade.price),
         _size(market, trade.size),
@@ -63,7 +59,7 @@ def _aggregate(market: Market, trade: Trade) -> bytes:
     ms = trade.at // 1000
     return b'{"e":"aggTrade","E":%d,"s":"%s","a":%d,"p":"%s","q":"%s","f":%d,"l":%d,"T":%d,"m":%s,"M":true}' % (
         ms,
-        market.native.encode(),
+        market.name,
         _aggregate_id(market, trade),
         _price(market, trade.price),
         _size(market, trade.size),
@@ -77,7 +73,7 @@ def _aggregate(market: Market, trade: Trade) -> bytes:
 def _book(market: Market, trade: Trade) -> bytes:
     return b'{"u":%d,"s":"%s","b":"%s","B":"%s","a":"%s","A":"%s"}' % (
         market.first_id * 7 + trade.id - market.first_id,
-        market.native.encode(),
+        market.name,
         _price(market, trade.bid),
         _size(market, trade.bid_size),
         _price(market, trade.ask),
@@ -89,11 +85,10 @@ BARE: dict[str, Encoder] = {"trade": _trade, "aggTrade": _aggregate, "bookTicker
 
 
 def _combined(channel: str) -> Encoder:
-    encode = BARE[channel]
+    encode, suffix = BARE[channel], channel.encode()
 
     def wrapped(market: Market, trade: Trade) -> bytes:
-        name = f"{market.native.lower()}@{channel}".encode()
-        return b'{"stream":"%s","data":%s}' % (name, encode(market, trade))
+        return b'{"stream":"%s@%s","data":%s}' % (market.name.lower(), suffix, encode(market, trade))
 
     return wrapped
 
@@ -183,7 +178,7 @@ def _prices(query: Mapping[str, str], book: Book) -> Answer:
 
 
 def _last(market: Market) -> bytes:
-    return b'{"symbol":"%s","price":"%s"}' % (market.native.encode(), _price(market, market.last.price))
+    return b'{"symbol":"%s","price":"%s"}' % (market.name, _price(market, market.last.price))
 
 
 def _page(kind: str, query: Mapping[str, str], book: Book) -> Answer:

@@ -49,7 +49,7 @@ def _matched(kind: bytes, market: Market, trade: Trade) -> bytes:
         b"sell" if trade.is_buy else b"buy",
         market.size(trade.size),
         market.price(trade.price),
-        market.native.encode(),
+        market.name,
         _sequence(market, trade),
         iso(trade.at),
     )
@@ -67,7 +67,7 @@ def _ticker(market: Market, trade: Trade) -> bytes:
         b'"trade_id":%d,"last_size":"%s"}'
     ) % (
         _sequence(market, trade),
-        market.native.encode(),
+        market.name,
         market.price(trade.price),
         first,
         volume,
@@ -137,7 +137,7 @@ def _heartbeat(market: Market, now: int) -> bytes:
     return b'{"type":"heartbeat","sequence":%d,"last_trade_id":%d,"product_id":"%s","time":"%s"}' % (
         _sequence(market, market.last),
         market.last.id,
-        market.native.encode(),
+        market.name,
         iso(now),
     )
 

@@ -46,7 +46,7 @@ def _coin(market: Market, currencies: list[str], *, stamped: bool) -> bytes:
     """A coin quoted in another currency than ours is named without that price, as the venue does it."""
     fields = [b'"%s":%s' % (name.encode(), market.price(market.last.price)) for name in currencies if name == market.listing.quote.lower()]
     fields += [b'"last_updated_at":%d' % (market.last.at // SECOND)] if stamped else []
-    return b'"%s":{%s}' % (market.native.encode(), b",".join(fields))
+    return b'"%s":{%s}' % (market.name, b",".join(fields))
 
 
 def _weigh(request: Request) -> int:

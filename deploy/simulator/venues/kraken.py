@@ -29,7 +29,7 @@ def native(symbol: str) -> str:
 
 def _item(market: Market, trade: Trade) -> bytes:
     return b'{"symbol":"%s","side":"%s","price":%s,"qty":%s,"ord_type":"%s","trade_id":%d,"timestamp":"%s"}' % (
-        market.native.encode(),
+        market.name,
         b"buy" if trade.is_buy else b"sell",
         market.price(trade.price),
         market.size(trade.size),
@@ -50,7 +50,7 @@ def _tick(kind: bytes, market: Market, trade: Trade) -> bytes:
         b'"vwap":%s,"low":%s,"high":%s,"change":%s%s,"change_pct":%.2f,"timestamp":"%s"}]}'
     ) % (
         kind,
-        market.native.encode(),
+        market.name,
         market.price(trade.bid),
         market.size(trade.bid_size),
         market.price(trade.ask),

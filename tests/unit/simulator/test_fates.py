@@ -27,7 +27,6 @@ def hit(kind: Kind, amount: float = 0.5, **fields: object) -> Hit:
 @pytest.mark.parametrize(
     ("what", "expected"),
     [
-        (None, Plan(WHOLE, "sent")),
         (hit("gap"), Plan(b"", "dropped")),
         (hit("silence"), Plan(b"", "silenced")),
         (hit("duplicate"), Plan(WHOLE + WHOLE, "duplicated")),
@@ -38,7 +37,7 @@ def hit(kind: Kind, amount: float = 0.5, **fields: object) -> Hit:
         (hit("malformed", how="text", replace=True), Plan(frame(damage(PAYLOAD, "text", 0)), "garbled")),
     ],
 )
-def test_each_fault_does_what_it_says(what: Hit | None, expected: Plan) -> None:
+def test_each_fault_does_what_it_says(what: Hit, expected: Plan) -> None:
     assert plan(PAYLOAD, what, NOW, carries_trade=True) == expected
 
 
