@@ -14,16 +14,17 @@ if TYPE_CHECKING:
     from shared.runs import ReplayRequest
     from shared.settings import Settings
 
+COLUMNS = ("place", "received", "source", "reason", "run:line", "message")
 Places = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a replay would do: one request for each kind of rows, the number of records, those that were not kept whole."""
+    """What a replay would do: one request for each kind of rows, the number of records, and of those that cannot be replayed."""
 
     requests: tuple[ReplayRequest, ...]
     count: int
-    not_kept: int
+    refused: int
     source: str
 
 
@@ -56,8 +57,8 @@ def plan(letters: Sequence[DeadLetter], places: Places, reason: str | None, run:
         if mine:
             count += len({letter.record_origin for letter in mine})
             requests.append(ReplayRequest(rows, _ranges(mine, places), reason, run))
-    not_kept = sum(letter.rows is None for letter in letters)
-    return Plan(tuple(requests), count, not_kept, sources.pop() if len(sources) == 1 else "replay")
+    refused = sum(letter.rows is None for letter in letters)
+    return Plan(tuple(requests), count, refused, sources.pop() if len(sources) == 1 else "replay")
 
 
 def _ranges(letters: Sequence[DeadLetter], places: Places) -> list[tuple[int, int, int]]:
@@ -70,6 +71,14 @@ def _ranges(letters: Sequence[DeadLetter], places: Places) -> list[tuple[int, in
         first, end = spans.get(partition, (offset, offset + 1))
         spans[partition] = (min(first, offset), max(end, offset + 1))
     return [(partition, first, end) for partition, (first, end) in sorted(spans.items())]
+
+
+def cells(letter: DeadLetter) -> tuple[str, ...]:
+    """A dead letter as a line of the list, under `COLUMNS`."""
+    from shared.time import to_iso
+
+    line = f"{letter.row.run}:{letter.row.line}" if letter.row else ""
+    return letter.place, to_iso(letter.received_at), letter.source, letter.reason, line, letter.message
 
 
 def describe(letter: DeadLetter) -> Iterator[tuple[str, str]]:

@@ -53,7 +53,7 @@ def _bar(run_id: str) -> Iterator[Show]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn(run_id), BarColumn(), TextColumn("{task.fields[said]}"), TimeElapsedColumn())
+    columns = (TimeElapsedColumn(), BarColumn(bar_width=20), TextColumn("{task.fields[said]}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(run_id, total=None, said="requested")
 

@@ -51,6 +51,7 @@ class Runner:
         self._consumer = self._new_consumer()
         self._generation = 0
         self._open: dict[str, tuple[int, Run]] = {}  # unfinished runs of owned partitions: partition, newest record
+        self._ended: set[str] = set()
         self._active: dict[str, _Active] = {}
         self._not_before: dict[str, float] = {}
         self.connected = False
@@ -79,12 +80,11 @@ class Runner:
 
     async def _turn(self, group: asyncio.TaskGroup) -> None:
         if not self.connected:
-            self._consumer = self._new_consumer()
-            await self._consumer.start()
-            self.connected = True
+            await self._connect()
         if self._consumer.generation != self._generation:
             self._generation = self._consumer.generation
             self._open.clear()
+            self._ended.clear()
             metrics.REBALANCES.inc()
         if self._consumer.uninitialised:
             await self._load()
@@ -97,6 +97,15 @@ class Runner:
         self._finish()
         self._start(group)
         await self._consumer.commit({tp: records[-1].offset + 1 for tp, records in polled.items() if records})
+
+    async def _connect(self) -> None:
+        self._consumer = self._new_consumer()
+        try:
+            await self._consumer.start()
+        except Unavailable:
+            await self._consumer.stop()
+            raise
+        self.connected = True
 
     async def _load(self) -> None:
         """Reads each new partition from its start: its unfinished runs are this replica's now."""
@@ -128,7 +137,8 @@ class Runner:
         held = runs.newest(known, run)
         if held.status in runs.FINAL:
             self._open.pop(run.run_id, None)
-        else:
+            self._ended.add(run.run_id)
+        elif run.run_id not in self._ended:  # a former owner's last progress may come behind the end
             self._open[run.run_id] = (partition, held)
 
     def _stop_lost(self) -> None:

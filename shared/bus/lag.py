@@ -1,5 +1,6 @@
 """How far a consumer group is behind the end of a topic, by the offsets it commits for display."""
 
+import asyncio
 from types import TracebackType
 
 from aiokafka import AIOKafkaConsumer
@@ -27,6 +28,7 @@ class Lag:
         except KafkaError as fault:
             await self.__aexit__(None, None, None)
             raise Unavailable(f"Kafka: {fault!r}") from fault
+        await asyncio.sleep(0)  # aiokafka's stop is taken for a cancellation where its task has not begun
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:

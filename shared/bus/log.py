@@ -1,5 +1,6 @@
 """Reads partitions by offset, outside any consumer group."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection
 from types import TracebackType
 
@@ -34,6 +35,7 @@ class Log:
         except KafkaError as fault:
             await self._client.stop()
             raise Unavailable(f"Kafka: {fault!r}") from fault
+        await asyncio.sleep(0)  # aiokafka's stop is taken for a cancellation where its task has not begun
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli import letters, runs, terminal
+from services.cli import letters, runs, table, terminal
 
 if TYPE_CHECKING:
     from shared.dead_letters import DeadLetter
@@ -39,17 +39,10 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
 ) -> None:
     """List dead letters, the newest last."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from shared.time import to_iso
-
     found = _found(runs.settings(), reason, run)
-    table = Table("place", "received", "source", "reason", "run:line", "message", box=None, pad_edge=False)
-    for letter in sorted(found, key=lambda letter: (letter.received_at, letter.place))[-limit:]:
-        line = f"{letter.row.run}:{letter.row.line}" if letter.row else ""
-        table.add_row(letter.place, to_iso(letter.received_at), letter.source, letter.reason, line, letter.message)
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    newest = sorted(found, key=lambda letter: (letter.received_at, letter.record.partition, letter.record.offset))[-limit:]
+    for line in table.lines(letters.COLUMNS, *map(letters.cells, newest)):
+        terminal.say(line)
     terminal.say(f"{len(found)} dead letters" + (f", the newest {limit} shown" if len(found) > limit else ""))
 
 
@@ -85,8 +78,8 @@ def replay(
     chosen = [_place(given) for given in places or []]
     plan = letters.plan(_found(found, reason, run, chosen or None), chosen, reason or None, run or None)
     if not plan.requests:
-        raise terminal.fail("no dead letter to replay" + _lost(plan.not_kept))
-    terminal.say(f"{plan.count} dead letters to replay{_lost(plan.not_kept)}")
+        raise terminal.fail("no dead letter to replay" + _lost(plan.refused))
+    terminal.say(f"{plan.count} dead letters to replay{_lost(plan.refused)}")
     requested = [runs.new(request.rows, "replay", plan.source, request) for request in plan.requests]
     runs.publish(found, requested)
     # Every run is waited for, also behind one that failed.
@@ -95,7 +88,7 @@ def replay(
 
 
 def _lost(count: int) -> str:
-    return f" ({count} were too large to be kept and cannot be)" if count else ""
+    return f" ({count} cannot be: too large to be kept, or no data)" if count else ""
 
 
 def _place(given: str) -> tuple[int, int]:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from services.cli import runs, terminal
+from services.cli import runs, table, terminal
 
 if TYPE_CHECKING:
     from shared.settings import Settings
+    from shared.topics import Topic
 
 Found = dict[str, tuple[int, dict[str, str]]]
 
@@ -76,25 +77,18 @@ async def _survey(found: Settings) -> tuple[Found, dict[str, int]]:
 
 
 def _print(cluster: Found, records: dict[str, int]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from shared.topics import TOPICS
 
-    table = Table("topic", "key", "cleanup", "days", "MiB/partition", "partitions", "records", "cluster", box=None, pad_edge=False)
-    for topic in TOPICS:
-        timed = "delete" in topic.cleanup
-        days, mebibytes = (str(topic.retention_days), str(topic.retention_mib)) if timed else ("", "")
-        there = "ok" if topic.name in cluster else "missing"
-        if topic.name in cluster and any(_differences(cluster, topic.name)):
-            there = "differs"
-        count = f"{records[topic.name]:,}" if topic.name in records else ""
-        table.add_row(topic.name, topic.key, topic.cleanup, days, mebibytes, str(topic.partitions), count, there)
-    Console().print(table)
+    header = ("topic", "partitions", "records", "cleanup", "days", "MiB/partition", "cluster", "key")
+    for line in table.lines(header, *(_cells(topic, cluster, records) for topic in TOPICS)):
+        terminal.say(line)
 
 
-def _differences(cluster: Found, name: str) -> list[str]:
-    from shared.topics import TOPICS, differences
+def _cells(topic: Topic, cluster: Found, records: dict[str, int]) -> tuple[str, ...]:
+    from shared.topics import differences
 
-    topic = next(topic for topic in TOPICS if topic.name == name)
-    return list(differences(topic, *cluster[name]))
+    limits = (str(topic.retention_days), str(topic.retention_mib)) if "delete" in topic.cleanup else ("", "")
+    if topic.name not in cluster:
+        return topic.name, str(topic.partitions), "", topic.cleanup, *limits, "missing", topic.key
+    state = "differs" if any(differences(topic, *cluster[topic.name])) else "ok"
+    return topic.name, str(topic.partitions), f"{records[topic.name]:,}", topic.cleanup, *limits, state, topic.key
