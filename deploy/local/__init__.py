@@ -4,6 +4,7 @@ settings     the environment, read here and nowhere else in the package
 part         what a part is: a command to run, a probe, and the environment it gives to others
 kafka, postgres, s3   the three parts
 jars, jars.lock       the Java parts' jars, pinned by size and SHA-256
+java, warm   the Java runtime; start-up caches, recorded in the background
 launch       runs a command so that it cannot outlive its parent
 instance     one part, started and stopped by hand: what the tests use
 plan         settings -> parts, steps and services to run

@@ -21,17 +21,13 @@ class StartError(Exception):
 
 @dataclass(frozen=True)
 class Command:
-    """A child process to be: `stop_signal` asks it to leave, and after `stop_timeout` seconds it is killed.
-
-    `stop_note` tells the user why its stop takes longer than usual.
-    """
+    """A child process to be: `stop_signal` asks it to leave, and after `stop_timeout` seconds it is killed."""
 
     argv: tuple[str, ...]
     env: dict[str, str] = field(default_factory=dict)
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout: float = 10.0
-    stop_note: str = ""
 
     def launched(self) -> list[str]:
         """The argument list that runs the command tied to the life of this process."""

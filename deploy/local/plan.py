@@ -56,7 +56,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """`external` maps the parts that are not started here to where they are."""
+    """`external` maps the parts that are not started here to where they are; `warm` is run once everything is ready."""
 
     home: Path
     parts: tuple[Part, ...]
@@ -65,6 +65,7 @@ class Plan:
     ports: tuple[Port, ...]
     external: dict[str, str]
     environment: dict[str, str]
+    warm: Command | None
 
     def port_of(self, name: str) -> int | None:
         return next((port.number for port in self.ports if port.owner == name), None)
@@ -83,7 +84,8 @@ def make_plan(settings: LocalSettings, inherited: dict[str, str], only: tuple[st
     present = {*external, *(part.name for part in parts)}
     steps = _steps({**inherited, **environment}, present) if services else ()
     ports = tuple(port for port in _ports(settings) if port.owner in {p.name for p in (*parts, *services)})
-    return Plan(settings.home.resolve(), parts, services, steps, ports, external, environment)
+    warm = Command((sys.executable, "-m", "deploy.local.warm"), env={**inherited, **environment}) if parts else None
+    return Plan(settings.home.resolve(), parts, services, steps, ports, external, environment, warm)
 
 
 def _parts(settings: LocalSettings, progress: Callable[[str], None]) -> tuple[Part, ...]:

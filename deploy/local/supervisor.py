@@ -15,7 +15,7 @@ from deploy.local import state
 from deploy.local.logs import Log
 from deploy.local.part import Part, StartError
 from deploy.local.plan import Plan, Step
-from deploy.local.unit import Echo, Unit, created, ending
+from deploy.local.unit import Echo, Unit, created, ending, kill_family
 
 Say = Callable[[str], None]
 
@@ -36,6 +36,7 @@ class Supervisor:
         self._ready = False
         self._parts = [self._unit(part) for part in plan.parts]
         self._services = [self._unit(service) for service in plan.services]
+        self._warming: asyncio.subprocess.Process | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Bring everything up and keep it up until `stop` is set; raises StartError when that is impossible."""
@@ -67,6 +68,16 @@ class Supervisor:
         self._ready = True
         self._write_state()
         self._say(f"everything is ready after {self._elapsed():.1f} s{self._address()}")
+        await self._warm()
+
+    async def _warm(self) -> None:
+        """Record missing start-up caches in the background, at the lowest priority."""
+        if self._plan.warm:
+            command = self._plan.warm
+            self._warming = await asyncio.create_subprocess_exec(
+                *command.launched(), env=command.env, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True
+            )
+            await self._warming.wait()
 
     async def _run_step(self, step: Step) -> None:
         for unit in self._parts:
@@ -85,6 +96,9 @@ class Supervisor:
 
     async def _stop(self) -> None:
         """Services first: they flush to the parts."""
+        if self._warming and self._warming.returncode is None:
+            kill_family(self._warming.pid)
+            await self._warming.wait()
         await asyncio.gather(*(unit.stop() for unit in self._services))
         await asyncio.gather(*(unit.stop() for unit in self._parts))
 
@@ -95,7 +109,7 @@ class Supervisor:
         status = unit.status
         if status.state == "ready":
             self._say(f"{unit.name:<12} ready     {self._elapsed():5.1f} s   port {self._plan.port_of(unit.name)}")
-        elif status.reason and status.state in ("restarting", "stopping"):
+        elif status.state == "restarting":
             self._say(f"{unit.name:<12} {status.reason}")
         self._write_state()
 

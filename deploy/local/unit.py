@@ -84,7 +84,7 @@ class Unit:
             # What it runs (initdb, a format) ends soon and must not be left half done; a download may take long and can be.
             await asyncio.wait([self._preparing], timeout=PREPARE_GRACE)
         if self._process and self._command and self._process.returncode is None:
-            self._set("stopping", self._command.stop_note)
+            self._set("stopping", "")
             self._process.send_signal(self._command.stop_signal)
             try:
                 await asyncio.wait_for(self._process.wait(), self._command.stop_timeout)

@@ -45,6 +45,12 @@ def living(state: State) -> list[str]:
     return [entry.name for entry in state.entries if entry.lives] + (["supervisor"] if state.lives else [])
 
 
+def mentioning(home: Path) -> list[list[str]]:
+    """The command lines of processes that name the home: whatever was started for it, recorded or not."""
+    lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if any(str(home) in word for word in line)]
+
+
 async def query(stack: Stack, statement: str) -> object:
     connection = await asyncpg.connect(stack.state.environment["DATABASE_URL"])
     try:
@@ -70,6 +76,7 @@ def test_everything_comes_up_restarts_what_dies_and_goes_down(stack: Stack) -> N
     after = stack.state
     assert stack.run("down").returncode == 0
     assert living(before) == living(after) == []
+    assert mentioning(stack.home) == []
 
 
 async def test_data_survive_a_restart_and_the_state_is_private(stack: Stack) -> None:
