@@ -76,7 +76,7 @@ class Exchange:
             for rule in self.injector.cuts(now):
                 self._cut(rule, now)
             if now - self._beaten >= SECOND:
-                self._beat(now)
+                self.beat(now)
             self.hub.flush()
             due = [at for at in (self._schedule.next(), self.hub.next_release) if at is not None]
             pause = min([LONGEST, *(at - self.clock() for at in due)])
@@ -152,6 +152,23 @@ class Exchange:
         """The client's socket is closed."""
         self.hub.detach(client, "client")
 
+    def beat(self, now: int) -> None:
+        """Once a second: heartbeats and pings, the log to its file, and an end to the silent."""
+        self._beaten = now
+        self.log.flush()
+        for client in list(self.hub.clients.values()):
+            feed = client.venue.feed
+            assert feed is not None
+            if not self.injector.mutes(client.venue.name, now):
+                self.hub.say(client, feed.beat(client.session, self.books[client.venue.name], now))
+            if feed.ping and now - client.pinged_at >= feed.ping * SECOND:
+                client.pinged_at = now
+                client.wire.ping()
+            if feed.ping and now - client.heard_at > (feed.ping + PONG_SECONDS) * SECOND:
+                self.hub.drop(client, "no pong")
+            elif feed.subscribe_within and not client.joined and now - client.opened_at > feed.subscribe_within * SECOND:
+                self.hub.close(client, 1008, "no subscription")
+
     def close(self) -> None:
         """Says goodbye to every client."""
         for client in list(self.hub.clients.values()):
@@ -176,23 +193,6 @@ class Exchange:
             self.issue(market)
             self.rates[market.key] = settings.rate if venue.kind == "trade" else settings.price_rate
             self.set_rate([market], None)
-
-    def _beat(self, now: int) -> None:
-        """Once a second: heartbeats and pings, the log to its file, and an end to the silent."""
-        self._beaten = now
-        self.log.flush()
-        for client in list(self.hub.clients.values()):
-            feed = client.venue.feed
-            assert feed is not None
-            if not self.injector.mutes(client.venue.name, now):
-                self.hub.say(client, feed.beat(client.session, self.books[client.venue.name], now))
-            if feed.ping and now - client.pinged_at >= feed.ping * SECOND:
-                client.pinged_at = now
-                client.wire.ping()
-            if feed.ping and now - client.heard_at > (feed.ping + PONG_SECONDS) * SECOND:
-                self.hub.drop(client, "no pong")
-            elif feed.subscribe_within and not client.joined and now - client.opened_at > feed.subscribe_within * SECOND:
-                self.hub.close(client, 1008, "no subscription")
 
     def _cut(self, rule: Rule, now: int) -> None:
         """A disconnect: every connection of its venue, after what was sent so far."""
