@@ -46,9 +46,10 @@ class Exchange:
         self._connections = 0
         self._beaten = self.turned_at = now
         self.log.note("start", "", seed=settings.seed, symbols=settings.symbols, at=now)
-        self.set_faults(script)
+        self.injector = Injector(Script(), now)
         for venue in VENUES.values():
             self._open(venue, now)
+        self.set_faults(script)
 
     def set_faults(self, script: Script) -> None:
         """Replaces the fault script; its time begins now."""
@@ -175,11 +176,13 @@ class Exchange:
             self.hub.close(client, 1001, "stop")
 
     def _open(self, venue: Venue, now: int) -> None:
-        """The venue's markets, each with one trade so that there is a price."""
+        """The venue's markets, each with one trade so that there is a price; of two symbols with one name here the first is listed."""
         settings = self.settings
         first_id = now // 100 if settings.first_id == "clock" else None
         book = self.books[venue.name] = {}
         for symbol in settings.symbols:
+            if venue.native(symbol) in book:
+                continue
             market = Market(
                 settings.seed,
                 venue.name,

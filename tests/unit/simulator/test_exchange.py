@@ -126,3 +126,11 @@ def test_a_disconnect_reaches_the_connections_of_its_venue_only() -> None:
     issue(of, count=5)
     assert (wire.said, other.said) == (["abort"], [])
     assert wire.data.count(b'"e":"trade"') == 2
+
+
+def test_of_two_symbols_with_one_name_at_a_venue_the_first_is_listed() -> None:
+    of = Exchange(SimulatorSettings(rate=0, price_rate=0, symbols=("BTC-USD", "BTC-USDT", "BTC-EUR")), Script(), Clock())
+    listed = {name: [market.listing.symbol for market in book.values()] for name, book in of.books.items()}
+    assert listed["binance"] == ["BTC-USD", "BTC-EUR"]
+    assert listed["coingecko"] == ["BTC-USD"]
+    assert listed["kraken"] == ["BTC-USD", "BTC-USDT", "BTC-EUR"]

@@ -16,10 +16,11 @@ from deploy.simulator.limits import SECOND
 from deploy.simulator.market import Market, listing
 from deploy.simulator.venue import Answer, Feed, Request, Session, Stream, Venue
 from deploy.simulator.venues import VENUES
-from shared.events import Quote, Trade
-from shared.providers import binance, coinbase
+from shared.events import IndexPrice, Quote, Trade
+from shared.providers import PROVIDERS
 
 NOW = 1_700_000_000_123_456
+STREAMED = [name for name, venue in VENUES.items() if venue.feed and name in PROVIDERS]
 
 
 def market(venue: str, symbol: str = "BTC-USD", count: int = 5, seed: int = 1) -> Market:
@@ -78,21 +79,21 @@ def test_every_channel_of_every_feed_is_json_and_names_its_symbol(seed: int, sym
             assert of.native in payload.decode()
 
 
-@given(st.integers(0, 10_000), st.sampled_from(["BTC-USD", "SOL-USD"]), st.sampled_from(["binance", "coinbase"]))
+@given(st.integers(0, 10_000), st.sampled_from(["BTC-USD", "SOL-USD"]), st.sampled_from(STREAMED))
 def test_the_providers_parse_the_values_that_were_issued(seed: int, symbol: str, name: str) -> None:
-    of, provider = market(name, symbol, 3, seed), {"binance": binance, "coinbase": coinbase}[name]
+    of = market(name, symbol, 3, seed)
     for channel, encode in feed(name).encoders.items():
-        (tick,) = provider.parse(encode(of, of.last))
-        assert tick.native_symbol == of.native
+        (tick,) = PROVIDERS[name].parse(encode(of, of.last))
         if channel in feed(name).trades:
             assert isinstance(tick, Trade)
             side = "buy" if of.last.is_buy else "sell"
-            values = (Decimal(of.price(of.last.price).decode()), Decimal(of.size(of.last.size).decode()), side, of.last.at)
-            assert (tick.price, tick.size, tick.side, tick.event_time) == values
+            values = (of.native, Decimal(of.price(of.last.price).decode()), Decimal(of.size(of.last.size).decode()), side, of.last.at)
+            assert (tick.native_symbol, tick.price, tick.size, tick.side, tick.event_time) == values
             if "agg" not in channel:
                 assert tick.trade_id == str(of.last.id)
         else:
             assert isinstance(tick, Quote)
+            assert tick.native_symbol == of.native
             assert (tick.bid, tick.ask) == tuple(Decimal(of.price(price).decode()) for price in (of.last.bid, of.last.ask))
 
 
@@ -263,6 +264,11 @@ def test_coingecko_answers_the_coins_it_knows_and_304_where_nothing_changed() ->
     bitcoin = markets["bitcoin"]
     found = json.loads(answer.body, parse_float=Decimal)
     assert found.keys() == {"bitcoin", "ethereum"}
+    if "coingecko" in PROVIDERS:
+        prices = [tick for tick in PROVIDERS["coingecko"].parse(answer.body) if isinstance(tick, IndexPrice)]
+        assert [(tick.native_symbol, tick.event_time) for tick in prices] == [
+            (name, markets[name].last.at) for name in ("bitcoin", "ethereum")
+        ]
     assert found["bitcoin"] == {"usd": Decimal(bitcoin.price(bitcoin.last.price).decode()), "last_updated_at": bitcoin.last.at // SECOND}
     assert get("coingecko", path, markets, etag=answer.headers["ETag"], **query).status == 304
     bitcoin.issue(NOW + 100 * SECOND)
