@@ -206,6 +206,29 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     lost: int = 0
 
 
+class Gap(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Receive times in [start, end) us during which a source may have said what was not kept."""
+
+    start: int
+    end: int
+    reason: str
+
+
+class SourceState(msgspec.Struct, frozen=True, tag_field="type", tag="source", omit_defaults=True):
+    """What a source's owner knows of it. `at`: everything received until then is acknowledged. `gap`: the one that has just ended."""
+
+    source: str
+    provider: str
+    epoch: int
+    state: Literal["connected", "disconnected", "closed"]
+    at: int  # us
+    received: int = 0
+    acknowledged: int = 0
+    connects: int = 0
+    reason: str = ""
+    gap: Gap | None = None
+
+
 RunStatus = Literal["requested", "running", "published", "finished", "failed"]
 
 

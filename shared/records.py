@@ -67,6 +67,14 @@ def cloud_event(kind: str, *, source: str, subject: str, event_id: str, time_us:
     ]
 
 
+def response_headers(source: str, url: str, status: int, latency_ms: int, attempt: int, time_us: int) -> list[tuple[str, bytes]]:
+    """The headers of a provider's response; `url` holds no secret."""
+    told = [("http_status", str(status)), ("latency_ms", str(latency_ms)), ("attempt", str(attempt)), ("url", url)]
+    event = cloud_event("response", source=source, subject=source, event_id=f"{source}-{time_us}", time_us=time_us)
+    data = [(name, b"market.response" if name == "ce_type" else value) for name, value in event]
+    return data + [(name, value.encode()) for name, value in told]
+
+
 def control_kind(headers: Sequence[tuple[str, bytes]]) -> str | None:
     """`heartbeat`, `closed`, `connection` or `marker` for a control record; None for data."""
     kind = header(headers, "ce_type")

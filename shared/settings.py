@@ -1,12 +1,13 @@
 """The only place that reads the environment: one model a concern, secrets also from `*_FILE`, every fault told at once at start."""
 
+import json
 import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 
@@ -68,8 +69,25 @@ class Writer(BaseModel):
     retention_days: int = Field(0, ge=0, description="ticks older than this by load time are dropped; 0 keeps all")
 
 
+class Source(BaseModel):
+    """A live source: its provider, the canonical symbols, and what of them; addresses default to the venue's own."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    provider: str
+    symbols: list[str] = Field(min_length=1, max_length=2000)
+    channels: list[str] = Field([], description="empty: the provider is polled")
+    base_url: str = Field("", pattern=r"^((wss?|https?)://[^\s/]+(/\S*)?)?$")
+    interval_seconds: float = Field(10.0, ge=0.5, le=86_400, description="between polls")
+
+
+def _from_json(given: object) -> object:
+    return json.loads(given) if isinstance(given, str) else given
+
+
 class Fetcher(BaseModel):
     """What the fetcher may read and how much it holds."""
+
+    sources: Annotated[tuple[Source, ...], BeforeValidator(_from_json)] = ()
 
     allowed_folders: list[Path] = [Path.cwd()]
     max_file_bytes: int = 64 * 1024**3

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.local import state
+from deploy.local import state, venues
 from deploy.local.part import StartError
 from deploy.local.plan import Plan, make_plan
 from deploy.local.ports import is_taken
@@ -46,7 +46,7 @@ def supervise(settings: LocalSettings, only: tuple[str, ...], say: Say, echo: Ec
     home.mkdir(parents=True, exist_ok=True)
     with _lock(home):
         end_strays(home)
-        plan = make_plan(settings, inherited(), only, say)
+        plan = make_plan(settings, inherited(), only, say, simulated=venues.simulated(settings))
         _check_ports(plan)
         asyncio.run(_supervise(Supervisor(plan, say, echo)))
 

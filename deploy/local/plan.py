@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local import venues
 from deploy.local.java import Java
 from deploy.local.kafka import Kafka
 from deploy.local.part import Command, Part, StartError
@@ -25,6 +26,7 @@ SERVICES = (
     ("transformer", ("services.transformer",), "transformer_port"),
     ("writer", ("services.writer", "--sink", "postgres"), "writer_port"),
     ("api", ("services.api",), "api_telemetry_port"),
+    ("simulator", ("deploy.simulator",), "simulator_port"),
 )
 # name, arguments of python -m, the part it waits for
 STEPS = (
@@ -71,16 +73,23 @@ class Plan:
         return next((port.number for port in self.ports if port.owner == name), None)
 
 
-def make_plan(settings: LocalSettings, inherited: dict[str, str], only: tuple[str, ...], progress: Callable[[str], None]) -> Plan:
-    """The plan for these settings; `only` restricts it to the parts and services named."""
+def make_plan(
+    settings: LocalSettings, inherited: dict[str, str], only: tuple[str, ...], progress: Callable[[str], None], *, simulated: bool = False
+) -> Plan:
+    """The plan for these settings, restricted to the parts and services `only` names; `simulated`: with the simulated exchange's sources."""
     names = ("kafka", "postgres", "s3", *(name for name, _, _ in SERVICES))
     if unknown := set(only) - set(names):
         raise StartError(f"there is no {', '.join(sorted(unknown))}: choose among {', '.join(names)}")
-    wanted = only or names
+    wanted = only or tuple(name for name in names if name != "simulator" or simulated)
     external = _external(settings)
     parts = tuple(part for part in _parts(settings, progress) if part.name in wanted and part.name not in external)
     environment = _environment(settings, parts)
-    services = _services(settings, {**OPERATORS_OWN, **inherited, **environment}, wanted)
+    defaults = {
+        **OPERATORS_OWN,
+        "SIMULATOR__FIRST_ID": "clock",
+        "FETCHER__SOURCES": venues.sources(settings.simulator_port if simulated else None),
+    }
+    services = _services(settings, {**defaults, **inherited, **environment}, wanted)
     present = {*external, *(part.name for part in parts)}
     steps = _steps({**inherited, **environment}, present) if services else ()
     ports = tuple(port for port in _ports(settings) if port.owner in {p.name for p in (*parts, *services)})
@@ -117,7 +126,8 @@ def _environment(settings: LocalSettings, parts: tuple[Part, ...]) -> dict[str, 
     environment = {name: value for name, value in given.items() if value}
     for part in parts:
         environment.update(part.environment())
-    own = {"API_HOST": settings.api_host, "API_PORT": str(settings.api_port), "TICKPLANT_HOME": str(settings.home.resolve())}
+    own = {"SIMULATOR__PORT": str(settings.simulator_port)}
+    own |= {"API_HOST": settings.api_host, "API_PORT": str(settings.api_port), "TICKPLANT_HOME": str(settings.home.resolve())}
     return {**environment, **own}
 
 

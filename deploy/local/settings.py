@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -34,6 +35,10 @@ class LocalSettings(BaseSettings):
     transformer_port: int = Field(default=9102, ge=1, le=65535, alias="TICKPLANT_TRANSFORMER_PORT")
     writer_port: int = Field(default=9103, ge=1, le=65535, alias="TICKPLANT_WRITER_PORT")
     api_telemetry_port: int = Field(default=9104, ge=1, le=65535, alias="TICKPLANT_API_TELEMETRY_PORT")
+
+    simulator: Literal["auto", "on", "off"] = Field(default="auto", alias="TICKPLANT_SIMULATOR")
+    simulator_port: int = Field(default=19500, ge=1, le=65535, alias="SIMULATOR__PORT")
+    sources: str | None = Field(default=None, alias="FETCHER__SOURCES")
 
     kafka_bootstrap_servers: str | None = Field(default=None, alias="KAFKA_BOOTSTRAP_SERVERS")
     database_url: str | None = Field(default=None, alias="DATABASE_URL")

@@ -1,8 +1,9 @@
-"""Wires the fetcher: one runner over pipeline.runs.v1."""
+"""Wires the fetcher: one runner over pipeline.runs.v1, and the live sources."""
 
 import asyncio
 import gc
 
+from services.fetcher.live.sources import Sources
 from services.fetcher.runner import Runner
 from shared.service import run
 from shared.settings import Settings
@@ -17,7 +18,11 @@ async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
         return None if runner.connected else "not connected to Kafka"
 
     health.add("kafka", kafka)
-    await runner.run(stop)
+    sources = Sources(settings, health)
+    health.routes += sources.routes()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(runner.run(stop))
+        group.create_task(sources.run(stop))
 
 
 if __name__ == "__main__":

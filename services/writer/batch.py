@@ -11,10 +11,25 @@ from hashlib import blake2b
 
 import msgspec
 
-from shared.events import Candle, CandleRecord, GivenUp, IndexPrice, Marker, Origin, Quote, Run, Tally, Tick, TickRecord, Trade, tick_id
+from shared.events import (
+    Candle,
+    CandleRecord,
+    GivenUp,
+    IndexPrice,
+    Marker,
+    Origin,
+    Quote,
+    Run,
+    SourceState,
+    Tally,
+    Tick,
+    TickRecord,
+    Trade,
+    tick_id,
+)
 from shared.records import RUN_HEADER, Record, Row, control_kind, header
 from shared.time import DAY, HOUR, from_iso
-from shared.topics import CANDLES, DEAD_LETTERS, RUNS, TICKS
+from shared.topics import CANDLES, DEAD_LETTERS, RUNS, SOURCES, TICKS
 
 Place = tuple[str, int]  # topic, partition
 MarkKey = tuple[str, int, int]  # topic, derived partition, raw partition
@@ -24,6 +39,7 @@ FactKey = tuple[int, str, str, str, str]  # day, source, symbol, kind, id
 _ticks = msgspec.json.Decoder(list[TickRecord]).decode
 _tick = msgspec.json.Decoder(TickRecord).decode
 _candle = msgspec.json.Decoder(CandleRecord).decode
+_source = msgspec.json.Decoder(SourceState).decode
 _run = msgspec.json.Decoder(Run).decode
 _marker = msgspec.json.Decoder(Marker).decode
 _SAMPLE = 512
@@ -58,6 +74,7 @@ class Batch:
     letters: list[Letter] = field(default_factory=list)
     closings: list[tuple[Candle | GivenUp, int]] = field(default_factory=list)
     runs: dict[str, Run] = field(default_factory=dict)
+    sources: list[SourceState] = field(default_factory=list)
     records: int = 0
 
 
@@ -81,7 +98,13 @@ def collect(polled: Mapping[Place, Sequence[Record]], marks: Mapping[MarkKey, Or
                 if record.value:
                     run = _run(record.value)
                     batch.runs[run.run_id] = run
+        elif topic == SOURCES.name:
+            _take_sources(batch, records)
     return batch
+
+
+def _take_sources(batch: Batch, records: Sequence[Record]) -> None:
+    batch.sources += [_source(record.value) for record in records if record.value]
 
 
 def _take_ticks(batch: Batch, partition: int, records: Sequence[Record]) -> None:

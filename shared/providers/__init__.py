@@ -10,7 +10,8 @@ from typing import Protocol
 from shared.aggregations.candles import Row
 from shared.errors import Rejected
 from shared.events import Tick
-from shared.providers import binance, coinbase, prices_csv
+from shared.providers import binance, coinbase, coingecko, kraken, prices_csv
+from shared.providers.venue import Polling, Streaming
 
 
 class Provider(Protocol):
@@ -26,10 +27,14 @@ class Provider(Protocol):
 PROVIDERS: dict[str, Provider] = {
     "binance": binance,
     "coinbase": coinbase,
+    "coingecko": coingecko,
+    "kraken": kraken,
     "prices-csv": prices_csv,
 }
 
 
+STREAMING: dict[str, Streaming] = {"binance": binance, "coinbase": coinbase, "kraken": kraken}
+POLLING: dict[str, Polling] = {"binance": binance, "coinbase": coinbase, "coingecko": coingecko}
 TradeRow = Callable[[bytes], tuple[str, Row] | None]
 # Providers whose plain trades can be read without building a tick: the native symbol and the candle's row, or None for `parse`.
 TRADE_ROWS: dict[str, TradeRow] = {"binance": binance.trade_row}

@@ -5,23 +5,32 @@ Aggregate:  {"stream":"nknusdt@aggTrade","data":{"e":"aggTrade","E":163399852396
              "q":"58.00000000","f":19862790,"l":19862790,"T":1633998523963,"m":false,"M":true}}
 Book:       {"u":400900217,"s":"BNBUSDT","b":"25.35190000","B":"31.21000000","a":"25.36520000","A":"40.66000000"}
 
+Prices:     [{"symbol":"LTCBTC","price":"4.00000200"}] (ticker price, REST)
+
 `m` says that the buyer was the maker, so the aggressor sold. bookTicker frames carry no time. Trade ids and aggregate ids are different
 numberings: a source takes one of the two streams.
 """
 
 import re
+from collections.abc import Sequence
+from urllib.parse import quote
 
 import msgspec
 
 from shared import money
 from shared.aggregations.candles import Row
 from shared.errors import Rejected
-from shared.events import Quote, Side, Tick, Trade
+from shared.events import IndexPrice, Quote, Side, Tick, Trade
 from shared.frames import FAULTS, rejected
 from shared.money import positive
+from shared.providers.venue import Budget, Opening
 from shared.symbols import split_concatenated
 from shared.time import EARLIEST, LATEST, from_ms
 
+WEBSOCKET = "wss://stream.binance.com:9443"
+REST = "https://api.binance.com"
+CHANNELS = ("trade", "aggTrade", "bookTicker")
+BUDGET = Budget(600, 60)
 # Types that a connection may carry besides the ones taken here.
 _IGNORED = frozenset({"kline", "depthUpdate", "24hrTicker", "24hrMiniTicker", "avgPrice", "1hTicker", "4hTicker", "1dTicker"})
 _SYMBOL = re.compile(rb'"s":\s*"([A-Za-z0-9_]{1,40})"')
@@ -47,6 +56,8 @@ class _Frame(msgspec.Struct, gc=False):
 
 
 class _Trade(msgspec.Struct, gc=False):
+    """A trade and nothing besides that `_Frame` would refuse: whether `parse` takes a frame may not depend on who reads it first."""
+
     e: str
     s: str
     t: int
@@ -54,6 +65,19 @@ class _Trade(msgspec.Struct, gc=False):
     q: str
     T: int
     m: bool
+    a: int | str | None = None
+    u: int | None = None
+    b: int | str | None = None
+    B: str | None = None
+    A: str | None = None
+    stream: str = ""
+    data: None = None
+    id: int | str | None = None
+
+
+class _Price(msgspec.Struct, gc=False):
+    symbol: str
+    price: str
 
 
 class _Type(msgspec.Struct, gc=False):
@@ -64,11 +88,14 @@ class _Type(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(_Frame).decode
 _decode_trade = msgspec.json.Decoder(_Trade).decode
+_decode_prices = msgspec.json.Decoder(list[_Price]).decode
 _decode_type = msgspec.json.Decoder(_Type).decode
 
 
-def parse(payload: bytes) -> list[Tick]:
-    """Trades and quotes of one frame; none for control frames and types not taken. Raises `Rejected`."""
+def parse(payload: bytes) -> Sequence[Tick | Rejected]:
+    """Trades and quotes of one frame, or the prices of a response; none for control frames and types not taken. Raises `Rejected`."""
+    if payload.startswith((b"[", b'{"symbol"')):
+        return _prices(payload)
     try:
         frame = _decode(payload)
     except FAULTS as fault:
@@ -95,8 +122,40 @@ def trade_row(payload: bytes) -> tuple[str, Row] | None:
             return None
         side: Side = "sell" if frame.m else "buy"
         return frame.s, Row(frame.T * 1000, frame.t, str(frame.t), positive(frame.p), positive(frame.q), side)
-    except ValueError:  # msgspec's and positive's
+    except (ValueError, RecursionError):  # the first msgspec's and positive's
         return None
+
+
+def native(symbol: str) -> str:
+    """`BTC-USDT` to `BTCUSDT`."""
+    return symbol.replace("-", "")
+
+
+def stream(base: str, symbols: Sequence[str], channels: Sequence[str]) -> Opening:
+    """A raw connection with one subscription: its frames are not wrapped."""
+    names = [f"{native(symbol).lower()}@{channel}" for symbol in symbols for channel in channels]
+    return Opening(f"{base}/ws", (msgspec.json.encode({"method": "SUBSCRIBE", "params": names, "id": 1}),))
+
+
+def requests(base: str, symbols: Sequence[str]) -> list[str]:
+    """The newest price of each symbol, in one request."""
+    names = msgspec.json.encode([native(symbol) for symbol in symbols]).decode()
+    return [f"{base}/api/v3/ticker/price?symbols={quote(names)}"]
+
+
+def _prices(payload: bytes) -> list[Tick | Rejected]:
+    try:
+        found = _decode_prices(payload if payload[:1] == b"[" else b"[" + payload + b"]")
+    except FAULTS as fault:
+        raise rejected("binance prices", fault) from None
+    return [_index(price) for price in found]
+
+
+def _index(given: _Price) -> Tick | Rejected:
+    try:
+        return IndexPrice(split_concatenated(given.symbol), given.symbol, 0, money.price(given.price, "price"))
+    except Rejected as fault:
+        return fault
 
 
 def _ignored(payload: bytes) -> bool:

@@ -5,22 +5,37 @@ Match:  {"type":"match","trade_id":10,"maker_order_id":"ac92…","taker_order_id
 Ticker: {"type":"ticker","sequence":333938798,"product_id":"BAND-GBP","price":"14.7775","open_24h":"14.6647","volume_24h":"94381.28",
          "best_bid":"14.7550","best_ask":"14.8060","side":"buy","time":"2021-04-17T16:43:30.244075Z","trade_id":881613,"last_size":"0.04"}
 
+Rates:  {"data":{"currency":"BTC","rates":{"USD":"67187.33","EUR":"61950.1"}}} (exchange rates, REST)
+
 A match's `side` is the maker's, so the aggressor's is the other one. `last_match` is the newest match before the subscription.
 """
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
 from shared import money
 from shared.errors import Rejected
-from shared.events import Quote, Tick, Trade
+from shared.events import IndexPrice, Quote, Tick, Trade
 from shared.frames import FAULTS, rejected
-from shared.symbols import dashed
+from shared.providers.venue import Budget, Opening
+from shared.symbols import canonical, dashed
 from shared.time import from_iso
 
+WEBSOCKET = "wss://ws-feed.exchange.coinbase.com"
+REST = "https://api.coinbase.com"
+CHANNELS = ("matches", "ticker")
+BUDGET = Budget(600, 60)
 _IGNORED = frozenset({"subscriptions", "heartbeat", "l2update", "snapshot", "status", "received", "open", "done", "change", "activate"})
+# Of the hundreds of rates in a response these are kept.
+QUOTED = ("USD", "EUR", "GBP", "USDT", "USDC")
 _SYMBOL = re.compile(rb'"product_id":\s*"([A-Za-z0-9-]{1,40})"')
+
+
+class _Rates(msgspec.Struct, gc=False):
+    currency: str
+    rates: dict[str, str]
 
 
 class _Frame(msgspec.Struct, gc=False):
@@ -37,13 +52,14 @@ class _Frame(msgspec.Struct, gc=False):
     best_bid_size: str | None = None
     best_ask_size: str | None = None
     message: str = ""
+    data: _Rates | None = None
 
 
 _decode = msgspec.json.Decoder(_Frame).decode
 
 
-def parse(payload: bytes) -> list[Tick]:
-    """Trades and quotes of one frame; none for control frames and channels not taken. Raises `Rejected`."""
+def parse(payload: bytes) -> Sequence[Tick | Rejected]:
+    """Trades and quotes of one frame, or rates of a response; none for control frames and channels not taken. Raises `Rejected`."""
     try:
         frame = _decode(payload)
     except FAULTS as fault:
@@ -52,6 +68,8 @@ def parse(payload: bytes) -> list[Tick]:
         return [_trade(frame)]
     if frame.type == "ticker":
         return [_quote(frame)]
+    if frame.data is not None and not frame.type:
+        return _rates(frame.data)
     if frame.type in _IGNORED:
         return []
     if frame.type == "error":
@@ -63,6 +81,34 @@ def native_symbol(payload: bytes) -> str:
     """The `product_id` of a frame."""
     found = _SYMBOL.search(payload)
     return found[1].decode() if found else ""
+
+
+def native(symbol: str) -> str:
+    """The venue's spelling is the canonical one."""
+    return symbol
+
+
+def stream(base: str, symbols: Sequence[str], channels: Sequence[str]) -> Opening:
+    """One connection, one subscription; the venue's heartbeats tell that the connection lives."""
+    asked = {"type": "subscribe", "product_ids": list(symbols), "channels": [*channels, "heartbeat"]}
+    return Opening(base, (msgspec.json.encode(asked),))
+
+
+def requests(base: str, symbols: Sequence[str]) -> list[str]:
+    """The exchange rates of each base currency: asked this way round the price is given, not divided."""
+    return [f"{base}/v2/exchange-rates?currency={currency}" for currency in sorted({symbol.partition("-")[0] for symbol in symbols})]
+
+
+def _rates(rates: _Rates) -> list[Tick | Rejected]:
+    return [_rate(rates.currency, currency, rate) for currency, rate in rates.rates.items() if currency in QUOTED]
+
+
+def _rate(base: str, currency: str, rate: str) -> Tick | Rejected:
+    try:
+        symbol = canonical(f"{base}-{currency}")
+        return IndexPrice(symbol, f"{base}-{currency}", 0, money.price(rate, f"rates.{currency}"))
+    except Rejected as fault:
+        return fault
 
 
 def _trade(frame: _Frame) -> Trade:

@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 Check = Callable[[], Awaitable[str | None]]
 STALLED_SECONDS = 30.0
@@ -23,6 +23,7 @@ class Health:
     def __init__(self) -> None:
         self._beats: dict[str, float] = {}
         self._checks: dict[str, Check] = {}
+        self.routes: list[BaseRoute] = []  # a service's own, beside the probes; may grow while serving
 
     def beat(self, loop: str) -> None:
         """The named loop has just turned."""
@@ -75,10 +76,12 @@ class Server(uvicorn.Server):
         yield
 
 
-async def serve(health: Health, host: str, port: int, *, extra: tuple[Route, ...] = ()) -> None:
+async def serve(health: Health, host: str, port: int) -> None:
     """Serves the probes until cancelled."""
-    routes = [Route("/livez", health.livez), Route("/readyz", health.readyz), Route("/metrics", metrics), *extra]
-    await run_server(Starlette(routes=routes), host, port)
+    health.routes += [Route("/livez", health.livez), Route("/readyz", health.readyz), Route("/metrics", metrics)]
+    application = Starlette()
+    application.router.routes = health.routes
+    await run_server(application, host, port)
 
 
 async def run_server(app: object, host: str, port: int) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from services.writer.batch import Batch, FactKey, LedgerKey, Place, collect, ledger_key
-from services.writer.sinks.postgres import candles, closings, latest, ledger, outbox, runs, ticks
+from services.writer.sinks.postgres import candles, closings, latest, ledger, outbox, runs, sources, ticks
 from services.writer.sinks.postgres.connection import Connection, connect, quiet
 from services.writer.sinks.postgres.positions import Positions
 from shared.aggregations.candles import Key, fold, key
@@ -15,13 +15,13 @@ from shared.settings import Settings
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
 from shared.time import HOUR
-from shared.topics import CANDLES, DEAD_LETTERS, RUNS, TICKS
+from shared.topics import CANDLES, DEAD_LETTERS, RUNS, SOURCES, TICKS
 
 
 class PostgresSink:
     """Ticks, candles, runs and counts in Postgres."""
 
-    topics = (TICKS, CANDLES, DEAD_LETTERS, RUNS)
+    topics = (TICKS, CANDLES, DEAD_LETTERS, RUNS, SOURCES)
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -84,6 +84,8 @@ class PostgresSink:
             counts["rejected"].update(await ledger.letters(connection, self._cluster, batch.letters))
         if batch.tallies:
             await ledger.tally(connection, self._cluster, batch.tallies)
+        if batch.sources:
+            await sources.update(connection, batch.sources)
         if not batch.facts:
             return counts
         new, replaced = await self._insert(connection, batch.facts)

@@ -44,6 +44,7 @@ def test_a_book_ticker_is_a_quote_without_a_time() -> None:
 
 def test_a_combined_book_ticker_and_one_of_futures_with_a_time_are_quotes() -> None:
     [quote] = binance.parse(b'{"stream":"bnbusdt@bookTicker","data":' + BOOK.replace(b"}", b',"T":1672515782130}') + b"}")
+    assert isinstance(quote, Quote)
     assert quote.event_time == 1_672_515_782_130_000
 
 
@@ -70,7 +71,6 @@ def test_control_frames_and_types_not_taken_give_nothing(frame: bytes) -> None:
         (b"", "malformed", "binance frame"),
         (b"{", "malformed", "binance frame"),
         (b"null", "malformed", "null"),
-        (b"[]", "malformed", "array"),
         (b"\x00", "malformed", "binance frame"),
         (TRADE + b"x", "malformed", "binance frame"),
         (TRADE[:-20], "malformed", "binance frame"),
@@ -126,7 +126,8 @@ def test_a_bad_frame_is_rejected_with_reason_field_and_value(payload: bytes, rea
 
 def test_a_trade_id_beyond_64_bits_is_parsed_and_left_to_the_envelope() -> None:
     [trade] = binance.parse(TRADE.replace(b"12345", str(2**70).encode()))
-    assert (trade.sequence, isinstance(trade, Trade) and trade.trade_id) == (2**70, str(2**70))
+    assert isinstance(trade, Trade)
+    assert (trade.sequence, trade.trade_id) == (2**70, str(2**70))
 
 
 def test_a_frame_of_10_mb_is_parsed_or_rejected_like_any_other() -> None:

@@ -115,11 +115,13 @@ def test_a_bad_frame_is_rejected_with_reason_field_and_value(payload: bytes, rea
 
 def test_a_trade_id_beyond_64_bits_is_parsed_and_left_to_the_envelope() -> None:
     [trade] = coinbase.parse(MATCH.replace(b":10,", f":{2**70},".encode()))
+    assert isinstance(trade, Trade)
     assert trade.sequence == 2**70
 
 
 def test_a_far_future_time_is_parsed_and_left_to_the_envelope() -> None:
     [trade] = coinbase.parse(MATCH.replace(b"2014-11-07", b"9999-12-31"))
+    assert isinstance(trade, Trade)
     assert trade.event_time > 253_402_200_000_000_000
 
 

@@ -1,0 +1,92 @@
+"""A source that is asked: within the provider's budget, with conditional requests, `Retry-After` kept to, every answer as a record."""
+
+import asyncio
+import time
+from typing import Any
+
+import httpx
+
+from services.fetcher.live.bucket import Bucket
+from services.fetcher.live.lane import Lane, now_us
+from shared.backoff import delay
+from shared.providers import POLLING
+from shared.records import response_headers
+from shared.settings import Source
+from shared.telemetry import metrics
+from shared.telemetry.logs import log
+from shared.topics import RAW_LIMIT
+
+TIMEOUT_SECONDS = 10.0
+
+
+class Refused(Exception):
+    """The venue answered, but not with prices; `wait` is what it asked for, in seconds."""
+
+    def __init__(self, status: int, wait: float | None) -> None:
+        super().__init__(f"status {status}")
+        self.wait = wait
+
+
+async def run(source: Source, lane: Lane, bucket: Bucket) -> None:
+    """Asks every `interval_seconds` until cancelled."""
+    polling = POLLING[source.provider]
+    addresses = polling.requests(source.base_url or polling.REST, source.symbols)
+    tags: dict[str, str] = {}
+    attempt = 0
+    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False) as client:
+        while True:
+            begun, wait = time.monotonic(), source.interval_seconds
+            try:
+                for address in addresses:
+                    await bucket.take()
+                    await _ask(client, address, tags, lane, attempt)
+                if attempt or not lane.connects:
+                    lane.connected()
+                attempt = 0
+            except (httpx.HTTPError, Refused) as fault:
+                lane.disconnected(f"{type(fault).__name__}: {fault}"[:200])
+                asked = fault.wait if isinstance(fault, Refused) else None
+                wait = asked if asked is not None else delay(attempt, first=1.0, cap=60.0)
+                attempt += 1
+                log().warning("no prices", source=source.name, reason=str(fault), attempt=attempt, wait=round(wait, 1))
+            await asyncio.sleep(max(0.0, wait - (time.monotonic() - begun)) if not attempt else wait)
+
+
+async def _ask(client: httpx.AsyncClient, address: str, tags: dict[str, str], lane: Lane, attempt: int) -> None:
+    headers = {"If-None-Match": tags[address]} if address in tags else {}
+    begun = time.perf_counter()
+    response = await _bounded(client, address, headers)
+    latency = time.perf_counter() - begun
+    metrics.PROVIDER_SECONDS.labels(lane.source, str(response.status_code)).observe(latency)
+    if response.status_code == httpx.codes.NOT_MODIFIED:
+        return
+    if response.status_code != httpx.codes.OK:
+        raise Refused(response.status_code, _retry_after(response.headers.get("Retry-After")))
+    if tag := response.headers.get("ETag"):
+        tags[address] = tag
+    said = response_headers(lane.source, address, response.status_code, round(latency * 1000), attempt + 1, now_us())
+    lane.take("", response.content, said)
+    await lane.room()
+
+
+async def _bounded(client: httpx.AsyncClient, address: str, headers: dict[str, str]) -> Any:
+    """The response, its body read up to the largest raw record."""
+    async with client.stream("GET", address, headers=headers) as response:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > RAW_LIMIT:
+                raise Refused(response.status_code, None)
+        return httpx.Response(response.status_code, headers=_plain(response.headers), content=bytes(body))
+
+
+def _plain(headers: httpx.Headers) -> list[tuple[str, str]]:
+    """Without what described the encoding that is undone by now."""
+    return [
+        (name, value) for name, value in headers.items() if name.lower() not in ("content-encoding", "content-length", "transfer-encoding")
+    ]
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds; a date is left to the ordinary pause."""
+    return min(float(value), 3600.0) if value and value.isascii() and value.isdigit() else None

@@ -1,0 +1,62 @@
+"""One WebSocket kept open: subscribe, receive, reconnect with growing, jittered pauses; a silent connection is a dead one."""
+
+import asyncio
+from collections.abc import Callable
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from services.fetcher.live.lane import Lane
+from shared.backoff import delay
+from shared.providers import PROVIDERS, STREAMING
+from shared.settings import Source
+from shared.telemetry import metrics
+from shared.telemetry.logs import log
+from shared.topics import RAW_LIMIT
+
+OPEN_SECONDS = 10.0
+PING_SECONDS = 15.0
+SILENCE_SECONDS = 60.0
+GOOD_SECONDS = 30.0  # a connection that lived this long starts the pauses anew
+
+
+async def run(source: Source, lane: Lane) -> None:
+    """Keeps the source's connection until cancelled."""
+    streaming = STREAMING[source.provider]
+    opening = streaming.stream(source.base_url or streaming.WEBSOCKET, source.symbols, source.channels)
+    native_symbol = PROVIDERS[source.provider].native_symbol
+    attempt, loop = 0, asyncio.get_running_loop()
+    while True:
+        started = loop.time()
+        try:
+            async with connect(
+                opening.url,
+                max_size=RAW_LIMIT,
+                open_timeout=OPEN_SECONDS,
+                ping_interval=PING_SECONDS,
+                ping_timeout=PING_SECONDS,
+                compression=None,
+            ) as socket:
+                for frame in opening.frames:
+                    await socket.send(frame, text=True)
+                lane.connected()
+                await _receive(socket, lane, native_symbol)
+        except (OSError, WebSocketException, TimeoutError) as fault:
+            lane.disconnected(f"{type(fault).__name__}: {fault}"[:200])
+            log().warning("disconnected", source=source.name, reason=repr(fault), attempt=attempt)
+        except asyncio.CancelledError:
+            lane.disconnected("closed")
+            raise
+        metrics.RECONNECTS.labels(source.name).inc()
+        attempt = 0 if loop.time() - started > GOOD_SECONDS else attempt + 1
+        await asyncio.sleep(delay(attempt, first=0.2, cap=30.0))
+
+
+async def _receive(socket: ClientConnection, lane: Lane, native_symbol: Callable[[bytes], str]) -> None:
+    """Frames until the connection ends; raises `TimeoutError` when nothing comes for too long."""
+    take, recv = lane.take, socket.recv
+    while True:
+        async with asyncio.timeout(SILENCE_SECONDS):
+            payload = await recv(decode=False)
+        take(native_symbol(payload), payload)
+        await lane.room()

@@ -1,0 +1,67 @@
+"""CoinGecko simple price: reference prices of coins by their ids.
+
+{"bitcoin":{"usd":67187.33,"last_updated_at":1711356300},"ethereum":{"usd":3509.12,"last_updated_at":1711356301}}
+
+`last_updated_at` is Unix seconds. A rolling 24 h volume is not a volume of trades and is not taken.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from urllib.parse import urlencode
+
+import msgspec
+
+from shared import money
+from shared.errors import Rejected
+from shared.events import IndexPrice, Tick
+from shared.frames import FAULTS, rejected
+from shared.providers.venue import Budget
+from shared.symbols import canonical
+from shared.time import SECOND, in_range
+
+REST = "https://api.coingecko.com"
+BUDGET = Budget(10, 60)
+# The ids of the common coins; any other id stands for itself.
+IDS = {"BTC": "bitcoin", "ETH": "ethereum", "SOL": "solana", "XRP": "ripple", "ADA": "cardano", "DOGE": "dogecoin", "LTC": "litecoin"}
+_BASES = {coin: base for base, coin in IDS.items()}
+
+_decode = msgspec.json.Decoder(dict[str, dict[str, Decimal | None]]).decode
+
+
+def parse(payload: bytes) -> list[Tick | Rejected]:
+    """One index price a coin and currency, or why it is none. Raises `Rejected` for the whole."""
+    try:
+        coins = _decode(payload)
+    except FAULTS as fault:
+        raise rejected("coingecko prices", fault) from None
+    return [_price(coin, currency, values) for coin, values in coins.items() for currency in values if currency != "last_updated_at"]
+
+
+def native_symbol(payload: bytes) -> str:
+    """Empty: a response holds the whole market."""
+    return ""
+
+
+def native(symbol: str) -> str:
+    """`BTC-USD` to `bitcoin`."""
+    base = symbol.partition("-")[0]
+    return IDS.get(base, base.lower())
+
+
+def requests(base: str, symbols: Sequence[str]) -> list[str]:
+    """One request for all."""
+    currencies = sorted({symbol.partition("-")[2].lower() or "usd" for symbol in symbols})
+    query = {"ids": ",".join(map(native, symbols)), "vs_currencies": ",".join(currencies), "include_last_updated_at": "true"}
+    return [f"{base}/api/v3/simple/price?{urlencode(query, safe=',')}"]
+
+
+def _price(coin: str, currency: str, values: dict[str, Decimal | None]) -> Tick | Rejected:
+    try:
+        given, updated = values[currency], values.get("last_updated_at")
+        if given is None:
+            raise Rejected("missing_field", f"coingecko {coin[:40]!r} without {currency[:16]!r}")
+        at = 0 if updated is None else in_range(int(updated) * SECOND, "last_updated_at", updated)
+        symbol = canonical(f"{_BASES.get(coin, coin)}-{currency}")
+        return IndexPrice(symbol, coin, at, money.price(str(given), f"{coin[:40]}.{currency[:16]}"))
+    except Rejected as fault:
+        return fault
