@@ -70,7 +70,7 @@ class Ingest:
 
     async def fail(self, message: str) -> None:
         """Ends the run with the fault's message; `aborted` markers follow what it published, now or in an earlier attempt."""
-        if self._sent < self._skip:
+        if self.run.attempts > 1 and self._sent <= self._skip:  # an earlier attempt may have sent rows that this one has not seen
             self._used = set(range(MARKET_RAW.partitions))
         if self._used:
             await self._publisher.acknowledge()

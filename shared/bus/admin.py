@@ -1,5 +1,6 @@
 """Topics made from the table, the cluster compared with it, and the cluster's identity."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from shared.bus.connection import client_options
 from shared.errors import Unavailable
 from shared.settings import Kafka
 from shared.topics import TOPICS, Topic, differences
+
+VISIBLE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ async def create_topics(kafka: Kafka, topics: tuple[Topic, ...] = TOPICS) -> Rep
         missing = [topic for topic in topics if kafka.topic_prefix + topic.name not in known]
         if missing:
             await _create(client, kafka, missing, report)
+            await _visible(client, set(report.created))
         present = [topic for topic in topics if topic not in missing]
         report.existing = [topic.name for topic in present]
         report.mismatches += await _compare(client, kafka, present)
@@ -58,6 +62,16 @@ async def _create(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topic]
             report.mismatches.append(f"{name}: not created: {rest[0] if rest and rest[0] else for_code(code).__name__}")
         else:
             report.created.append(name)
+
+
+async def _visible(client: AIOKafkaAdminClient, names: set[str]) -> None:
+    """Until the broker knows what the controller has created, which takes it seconds on a slow disk; raises `Unavailable`."""
+    try:
+        async with asyncio.timeout(VISIBLE_SECONDS):
+            while not names <= set(await client.list_topics()):
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise Unavailable(f"the topics were created, but the broker does not list them after {VISIBLE_SECONDS:g} s") from None
 
 
 async def _compare(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topic]) -> list[str]:

@@ -14,6 +14,7 @@ from deploy.local.ports import free_ports
 from services.cli.main import application
 from shared import runs as shared_runs
 from shared.events import Run
+from shared.providers import PROVIDERS
 from shared.settings import Kafka
 from shared.topics import RUNS, TOPICS
 from tests.fixtures import runs
@@ -87,7 +88,7 @@ def test_frames_have_their_provider_s_source(kafka_settings: Kafka, tickplant: T
         (("prices", "{folder}", "--source", "a"), "{folder} is not a file"),
         (("prices", "{file}", "--source", "A b"), "--source 'A b' must be lower-case letters, digits and dashes, at most 64"),
         (("prices", "{file}", "--source", "a", "--column", "px"), "--column 'px' must be our name = the file's, like price=px"),
-        (("frames", "{file}", "--provider", "mtgox"), "--provider 'mtgox' is none of binance, coinbase"),
+        (("frames", "{file}", "--provider", "mtgox"), "--provider 'mtgox' is none of {venues}"),
         (
             ("frames", "{file}", "--provider", "coinbase", "--source", "binance"),
             "--source 'binance' must be 'coinbase' or begin with 'coinbase-': it tells how the frames are read",
@@ -97,7 +98,7 @@ def test_frames_have_their_provider_s_source(kafka_settings: Kafka, tickplant: T
 def test_what_is_wrong_is_said_and_nothing_is_published(
     arguments: tuple[str, ...], message: str, kafka_settings: Kafka, tickplant: Tickplant, file: Path
 ) -> None:
-    names = {"file": str(file), "folder": str(file.parent)}
+    names = {"file": str(file), "folder": str(file.parent), "venues": ", ".join(name for name in PROVIDERS if name != "prices-csv")}
     result = tickplant("ingest", *(argument.format(**names) for argument in arguments))
     assert (result.exit_code, result.stderr.strip()) == (1, message.format(**names))
     assert published(kafka_settings) == []
@@ -113,7 +114,7 @@ def test_without_kafka_it_says_what_to_do(tickplant: Tickplant, file: Path) -> N
 
 def test_topics_are_compared_with_the_table(tickplant: Tickplant, kafka_settings: Kafka) -> None:
     shown = tickplant("topics")
-    assert shown.exit_code == 0
+    assert shown.exit_code == 0, shown.stderr
     assert [line.split()[0] for line in shown.output.splitlines()[1:]] == [topic.name for topic in TOPICS]
     assert tickplant("topics", "create").output == f"0 created, {len(TOPICS)} there already\n"
     missing = tickplant("topics", KAFKA__TOPIC_PREFIX="nowhere.")
