@@ -1,15 +1,18 @@
 """Topics made from the table, the cluster compared with it, and the cluster's identity."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from shared.backoff import delay
 from shared.bus.connection import client_options
 from shared.errors import Unavailable
 from shared.settings import Kafka
@@ -66,12 +69,13 @@ async def _create(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topic]
 
 async def _visible(client: AIOKafkaAdminClient, names: set[str]) -> None:
     """Until the broker knows what the controller has created, which takes it seconds on a slow disk; raises `Unavailable`."""
-    try:
-        async with asyncio.timeout(VISIBLE_SECONDS):
-            while not names <= set(await client.list_topics()):
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        raise Unavailable(f"the topics were created, but the broker does not list them after {VISIBLE_SECONDS:g} s") from None
+    deadline = time.monotonic() + VISIBLE_SECONDS
+    for attempt in count():
+        if names <= set(await client.list_topics()):
+            return
+        if time.monotonic() > deadline:
+            raise Unavailable(f"the topics were created, but the broker does not list them after {VISIBLE_SECONDS:g} s")
+        await asyncio.sleep(delay(attempt, cap=0.5))
 
 
 async def _compare(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topic]) -> list[str]:
