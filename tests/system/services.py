@@ -16,6 +16,7 @@ COMMANDS = {
     "transformer": ["-m", "services.transformer"],
     "writer": ["-m", "services.writer", "--sink", "postgres"],
     "api": ["-m", "services.api"],
+    "simulator": ["-m", "deploy.simulator"],
 }
 
 
@@ -40,11 +41,16 @@ class Services:
     def start(self, name: str) -> None:
         """Starts a service; returns at once."""
         self.ports[name] = free_port()
-        environment = {**self._environment, "TELEMETRY__PORT": str(self.ports[name]), "API_PORT": str(self.api_port)}
+        environment = {"SIMULATOR__PORT": str(self.ports[name]), **self._environment}
+        environment |= {"TELEMETRY__PORT": str(self.ports[name]), "API_PORT": str(self.api_port)}
         log = (self._logs / f"{name}.log").open("ab")
         self._files.append(log)
         command = [sys.executable, *COMMANDS[name.split("-")[0]]]
         self._processes[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def configure(self, **environment: str) -> None:
+        """More environment for what is started from now on."""
+        self._environment |= environment
 
     def kill(self, name: str) -> None:
         """kill -9."""

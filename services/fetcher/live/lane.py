@@ -31,7 +31,7 @@ def now_us() -> int:
 
 
 class Lane:
-    """`take` frames, `connected`/`disconnected`; `run` sends until `stop`, then says that the source is closed."""
+    """`inherit` first; `take` frames, `connected`/`disconnected`; `run` sends until `stop`, then says that the source is closed."""
 
     def __init__(self, kafka: Kafka, fetcher: Fetcher, source: str, provider: str, keys: Sequence[str]) -> None:
         self._kafka, self._interval, self._limit = kafka, fetcher.heartbeat_seconds, fetcher.in_flight
@@ -86,7 +86,6 @@ class Lane:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sends what is taken; returns when `stop` is set and everything is acknowledged."""
-        await self._inherit()
         due = 0.0
         while not stop.is_set():
             await self._send()
@@ -100,8 +99,8 @@ class Lane:
         await self._tell()
         await self._publisher.close()
 
-    async def _inherit(self) -> None:
-        """What the predecessor left open is a gap from its last acknowledged moment on."""
+    async def inherit(self) -> None:
+        """Before the first connection: what the predecessor left open is a gap from its last acknowledged moment on."""
         async with Log(self._kafka) as log:
             record = await log.latest(SOURCES, self._home(), self.source.encode())
         left = _state(record.value) if record and record.value else None

@@ -99,6 +99,7 @@ class Sources:
 
     async def _work(self, running: _Running) -> None:
         source, lane = running.source, running.lane
+        await lane.inherit()
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(lane.run(running.stop))
             if source.channels:
