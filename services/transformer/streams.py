@@ -52,7 +52,8 @@ class Streams:
             if row is None or key != f"{source}|{native}".encode():
                 return
             stream = self._streams[key] = Stream(source, native, row, clock)
-        stream.enter(symbol, window)
+        if stream.native == native:  # a key may carry frames of other symbols than it names
+            stream.enter(symbol, window)
 
     def clear(self) -> None:
         """Forgets which windows are open; the ordinary way tells anew."""

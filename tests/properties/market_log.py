@@ -6,8 +6,11 @@ log before a place, not step by step.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from random import Random
 from typing import Literal
 
 from hypothesis import strategies as st
@@ -20,31 +23,36 @@ DAY_MS = 86_400_000
 SKEW_MS = 60_000
 SOURCES = {"binance": 0, "binance-agg": 0, "binance-slow": DAY_MS}  # how far each is behind
 SYMBOLS = {"BTCUSDT": "BTC-USDT", "ETHUSDT": "ETH-USDT"}
-STEPS = (0, 0, 50, 400, 1000, 1000, 3000, 7000, 30_000, 61_000, -500, 3_700_000)
-DELAYS = (0, 0, 0, 100, 700, 1900, 2100, 5000, 20_000, 130_000, -1000, -59_000)
+STEPS = (0, 0, 50, 400, 1000, 1000, 2000, 7000, 30_000, 60_000, -500, -5000, 3_700_000)
+DELAYS = (0, 0, 0, 0, 100, 1000, 2000, 5000, 20_000, 130_000, -1000, -60_000)
 NEVER = 2**62
 RULES = (
     Rules(window_age=NEVER),
     Rules(out_of_orderness=0, idle_timeout=1_000_000, emit_interval=250_000, window_age=NEVER),
-    Rules(window_age=90_000_000, window_records=12, emit_interval=5_000_000),
+    Rules(out_of_orderness=30_000_000, window_age=20_000_000, window_records=8),
 )
 What = Literal[
     "trade", "again", "quote", "future", "poison", "ignored", "row", "bad row", "marker",
     "heartbeat", "connected", "disconnected", "closed", "bad control",
 ]  # fmt: skip
-OFTEN: tuple[What, ...] = ("trade",) * 12 + ("again",) * 2 + ("quote",) * 2 + ("heartbeat",) * 8
-RARELY: tuple[What, ...] = ("future", "poison", "ignored", "row", "bad row", "marker", "connected", "disconnected", "closed", "bad control")
+OWNERS: tuple[What, ...] = ("heartbeat", "heartbeat", "heartbeat", "heartbeat", "connected", "disconnected", "closed", "bad control")
+OTHERS: tuple[What, ...] = ("trade", "trade", "again", "quote", "future", "poison", "ignored", "row", "bad row", "marker", *OWNERS)
+PLAIN: tuple[What, ...] = ("trade",)
+MOODS: tuple[tuple[What, ...], ...] = (PLAIN * 30 + OTHERS, PLAIN * 8 + OTHERS, OTHERS + OWNERS * 2)
 PRICES = b"time,price,size,symbol=BTC-USDT\n"
-POISON = (
-    b"",
-    b"{",
-    b"\xff",
-    b'{"e":"?"}',
-    trade(1, MS, "-1"),
-    trade(1, MS, "1", "0"),
-    trade(1, MS // 1000),
-    trade(2**70, MS),
-    trade(1, MS, symbol="?"),
+POISONS: tuple[Callable[[bytes], bytes], ...] = (
+    lambda frame: b"",
+    lambda frame: frame[:-1],
+    lambda frame: b"\xff" + frame,
+    lambda frame: frame.replace(b'"p":"', b'"p":"-'),
+    lambda frame: re.sub(rb'"q":"[^"]*"', b'"q":"0"', frame),
+    lambda frame: re.sub(rb'"T":(\d{10})\d*', rb'"T":\1', frame),
+    lambda frame: re.sub(rb'"t":\d+', b'"t":%d' % 2**70, frame),
+    lambda frame: re.sub(rb'"s":"\w+"', b'"s":"?"', frame),
+    lambda frame: frame.replace(b'"e":"trade"', b'"e":"traded"'),
+    lambda frame: frame[:-1] + b',"a":1.5}',
+    lambda frame: frame[:-1] + b',"data":{"e":"?"}}',
+    lambda frame: frame[:-1] + b',"x":' + b"[" * 5000,
 )
 
 
@@ -82,58 +90,79 @@ class Entry:
 
 
 @st.composite
-def logs(draw: st.DrawFn, *, longest: int = 45) -> list[Entry]:
+def logs(draw: st.DrawFn, *, longest: int = 60) -> list[Entry]:
     """A partition with sources ahead and behind, disorder, duplicates, late ticks, silence, owners, rows of files, and poison."""
-    drawn = draw(
-        st.lists(
-            st.tuples(
-                st.sampled_from(OFTEN + RARELY), st.integers(0, 2), st.integers(0, 1), st.sampled_from(STEPS), st.integers(0, 2**20 - 1)
-            ),
-            min_size=1,
-            max_size=longest,
+    return written(Random(draw(st.integers(0, 2**32 - 1))), draw(st.integers(1, longest)))
+
+
+def written(chance: Random, length: int) -> list[Entry]:
+    """The first `length` records of one log; a shorter one is its beginning, so that a failing log shrinks."""
+    hand = Hand(chance)
+    offset = chance.choice((0, 4080, 10_000))
+    at = MS + chance.choice((0, 30_000, 58_000))
+    for _ in range(length):
+        at += chance.choice(hand.steps)
+        hand.log.append(hand.entry(offset, at))
+        offset += chance.choice((1,) * 20 + (2, 5000))  # compaction and transactions leave holes
+    return hand.log
+
+
+class Hand:
+    """Writes one log in one mood: long runs of plain trades, everything mixed, or owners that come and go."""
+
+    def __init__(self, chance: Random) -> None:
+        self.log: list[Entry] = []
+        self._chance = chance
+        self.steps, self._delays = chance.choices(STEPS, k=4), chance.choices(DELAYS, k=4)
+        self._kinds = chance.choice(MOODS)
+        self._sources = chance.sample(sorted(SOURCES), chance.choice((1, 1, 2, 3)))
+        self._symbols = chance.sample(sorted(SYMBOLS), chance.choice((1, 2)))
+        self._odd = chance.choice((0, 0.1, 0.4))  # how often a key names another symbol and headers are carried
+
+    def entry(self, offset: int, at: int) -> Entry:
+        """The next record."""
+        what, source, native = self._chance.choice(self._kinds), self._chance.choice(self._sources), self._chance.choice(self._symbols)
+        if what in OWNERS:
+            return _control(what, offset, at, source, self._chance.choice((1, 1, 1, 2, 3)))
+        known = [entry for entry in self.log if entry.what == "trade"]
+        if what == "again" and known:
+            return _again(self._chance.choice(known), offset, at)
+        if what in ("trade", "again", "future", "poison"):
+            return self._trade(what, offset, at, source, native)
+        if what == "quote":  # without a time: it happened when it was received
+            bid = Decimal(self._chance.randrange(100, 110)) / 4
+            ask = str(bid + 1).encode()
+            frame = b'{"u":%d,"s":"%b","b":"%b","B":"1","a":"%b","A":"0"}' % (offset, native.encode(), str(bid).encode(), ask)
+            record = live(offset, at, frame, source=source, native=native)
+            return Entry(what, record, source, SYMBOLS[native], at * 1000, str(offset), bid + Decimal("0.5"))
+        return _apart(what, offset, at, source)
+
+    def _trade(self, what: What, offset: int, at: int, source: str, native: str) -> Entry:
+        event_ms = at + SKEW_MS + 1 if what == "future" else at - SOURCES[source] - self._chance.choice(self._delays)
+        price, size, sell = (
+            Decimal(self._chance.randrange(100, 110)) / 4,
+            Decimal(self._chance.randrange(1, 9)) / 8,
+            self._chance.random() < 0.5,
         )
-    )
-    entries: list[Entry] = []
-    at, offset = MS + 30_000, draw(st.sampled_from((0, 4080, 10_000)))
-    for what, source, symbol, step, noise in drawn:
-        at += step
-        entries.append(_entry(what, entries, offset, at, list(SOURCES)[source], list(SYMBOLS)[symbol], noise))
-        offset += 5000 if noise % 61 == 7 else 1 + (noise % 13 == 5)  # compaction and transactions leave holes
-    return entries
+        frame = trade(offset, event_ms, str(price), str(size), symbol=native, sell=sell)
+        if what == "poison":
+            frame = self._chance.choice(POISONS)(frame)
+        odd = self._chance.random() < self._odd
+        headers = (("traceparent", b"00-1"),) if odd and offset % 2 else ()
+        record = live(offset, at, frame, source=source, native=self._chance.choice(list(SYMBOLS)) if odd else native, headers=headers)
+        if what in ("poison", "future"):
+            return Entry(what, record, source)
+        return Entry("trade", record, source, SYMBOLS[native], event_ms * 1000, str(offset), price, size, sell)
 
 
-def _entry(what: What, before: list[Entry], offset: int, at: int, source: str, native: str, noise: int) -> Entry:
-    if what in ("heartbeat", "connected", "disconnected", "closed", "bad control"):
-        return _control(what, offset, at, source, 1 + noise % 3)
-    known = [entry for entry in before if entry.what == "trade"]
-    if what == "again" and known:
-        return _again(known[noise % len(known)], offset, at)
-    event_ms = at - SOURCES[source] - DELAYS[noise % len(DELAYS)]
-    event_ms += SKEW_MS + 1 + SOURCES[source] + DELAYS[noise % len(DELAYS)] if what == "future" else 0
-    headers = (("traceparent", b"00-1"),) if noise % 5 == 0 else ()
-    if what in ("trade", "again", "future"):
-        price, size = Decimal(100 + noise % 7) / 4, Decimal(1 + noise % 11) / 8
-        frame = trade(offset, event_ms, str(price), str(size), symbol=native, sell=bool(noise % 2))
-        record = live(offset, at, frame, source=source, headers=headers)
-        kind: What = "future" if what == "future" else "trade"
-        return Entry(kind, record, source, SYMBOLS[native], event_ms * 1000, str(offset), price, size, bool(noise % 2))
-    if what == "quote":  # without a time: it happened when it was received
-        bid = Decimal(100 + noise % 7) / 4
-        frame = b'{"u":%d,"s":"%b","b":"%b","B":"1","a":"%b","A":"0"}' % (offset, native.encode(), str(bid).encode(), str(bid + 1).encode())
-        return Entry(what, live(offset, at, frame, source=source), source, SYMBOLS[native], at * 1000, str(offset), bid + Decimal("0.5"))
-    return _rare(what, offset, at, source, noise, headers)
-
-
-def _rare(what: What, offset: int, at: int, source: str, noise: int, headers: tuple[tuple[str, bytes], ...]) -> Entry:
+def _apart(what: What, offset: int, at: int, source: str) -> Entry:
     if what == "row":
-        return Entry(what, row(offset, at, PRICES + b"2021-01-07T00:00:0%d,1.5,2" % (noise % 10), number=offset, n=offset), "file")
+        return Entry(what, row(offset, at, PRICES + b"2021-01-07T00:00:00Z,1.5,2", number=offset, n=offset), "file")
     if what == "bad row":
         return Entry(what, row(offset, at, PRICES + b"2021-01-07T00:00:00Z,1.5", number=offset), "file")
     if what == "marker":
         return Entry(what, marker(offset, at), "file")
-    if what == "ignored":
-        return Entry(what, live(offset, at, b'{"result":null,"id":1}', source=source), source)
-    return Entry("poison", live(offset, at, POISON[noise % len(POISON)], source=source, headers=headers), source)
+    return Entry("ignored", live(offset, at, b'{"result":null,"id":1}', source=source), source)
 
 
 def _control(what: What, offset: int, at: int, source: str, epoch: int) -> Entry:
@@ -147,7 +176,7 @@ def _control(what: What, offset: int, at: int, source: str, epoch: int) -> Entry
 
 
 def _again(known: Entry, offset: int, at: int) -> Entry:
-    record = live(offset, at, known.record.value or b"", source=known.source)
+    record = known.record._replace(offset=offset, timestamp=at)
     if known.event > (at + SKEW_MS) * 1000:  # the log's time went back: then it is too far ahead
         return Entry("future", record, known.source)
     return Entry("again", record, known.source, known.symbol, known.event, known.number, known.price, known.size, known.sell)

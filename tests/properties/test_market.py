@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from random import Random
 
 import msgspec
 from hypothesis import given, settings
@@ -63,43 +64,38 @@ def origins_of_letters(found: Iterable[Output]) -> list[bytes]:
     return [header(letter.headers, "origin") or b"" for letter in letters]
 
 
-def pieces(draw: st.DrawFn, records: Sequence[Entry]) -> list[Sequence[Entry]]:
+def pieces(chance: Random, records: Sequence[Entry]) -> list[Sequence[Entry]]:
     """The records in batches of any sizes, empty ones included."""
-    cuts = sorted(draw(st.lists(st.integers(0, len(records)), max_size=4)))
+    cuts = sorted(chance.choices(range(len(records) + 1), k=chance.choice((0, 1, 2, 5))))
     return [records[a:b] for a, b in zip([0, *cuts], [*cuts, len(records)], strict=True)]
 
 
-@st.composite
-def histories(draw: st.DrawFn) -> tuple[list[Entry], Rules, list[tuple[int, list[Sequence[Entry]], list[Sequence[Entry]]]]]:
-    """A log, and the lives of the processes that worked on it: each rebuilds, checkpoints after some batches, and dies after others."""
-    log = draw(logs())
-    lives = []
-    done = replay = 0
-    shadow = new(log, given_rules := draw(rules))
-    while done < len(log):
-        until = draw(st.integers(done, len(log)))
-        died = draw(st.integers(until, len(log)))
-        lives.append((replay, pieces(draw, log[replay:until]), pieces(draw, log[until:died])))
-        shadow.step([entry.record for entry in log[done:until]])
+Life = tuple[list[Sequence[Entry]], list[Sequence[Entry]]]
+
+
+def lived(chance: Random, log: Sequence[Entry], given_rules: Rules) -> list[Life]:
+    """The processes that worked on the log: each rebuilds, checkpoints after some batches, and dies after others."""
+    lives: list[Life] = []
+    shadow, done, replay = new(log, given_rules), 0, 0
+    for _ in range(chance.choice((1, 2, 3, 5))):
+        until = chance.randint(done, len(log))
+        died = chance.randint(until, len(log))
+        lives.append((pieces(chance, log[replay:until]), pieces(chance, log[until:died])))
+        by_record(shadow, log[done:until])
         needed = shadow.checkpoint().replay_from
         done, replay = until, next((at for at, entry in enumerate(log) if entry.record.offset >= needed), len(log))
-        if len(lives) == 4:
-            lives.append((replay, pieces(draw, log[replay:]), []))
-            break
-    return log, given_rules, lives
+    return lives
 
 
-@settings(max_examples=120, deadline=None)
-@given(histories())
-def test_any_batches_and_any_restarts_give_the_outputs_of_one_pass(
-    history: tuple[list[Entry], Rules, list[tuple[int, list[Sequence[Entry]], list[Sequence[Entry]]]]],
-) -> None:
-    log, given_rules, lives = history
+@settings(max_examples=150, deadline=None)
+@given(logs(), rules, st.integers(0, 2**32 - 1))
+def test_any_batches_and_any_restarts_give_the_outputs_of_one_pass(log: list[Entry], given_rules: Rules, seed: int) -> None:
+    lives = lived(Random(seed), log, given_rules)
     once = new(log, given_rules)
     reference = by_record(once, log)
     published: list[Output] = []
     at = encode(start(EPOCH, log[0].record.offset))
-    for _, before, after in lives:
+    for before, after in lives:
         market = Market(0, decode(at), given_rules)
         first = market.next_offset
         found = flat(market.step([entry.record for entry in batch]) for batch in before)
