@@ -1,6 +1,7 @@
 """The frame of a service's process: settings, log, event loop, signals, probes, one TaskGroup; SIGTERM and Ctrl-C end it within 10 s."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,9 @@ def run(name: str, main: Main) -> None:
     """Runs `main(settings, health, stop)` until it returns; `stop` is set by SIGTERM and SIGINT. Exits 1 if it raises."""
     settings = settings_module.load()
     logs.configure(name, settings.telemetry.log_level)
+    # Records are many small objects without cycles: at the default of 700 the collector takes a fifth of the time.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     try:
         uvloop.run(_serve(name, main, settings))
     except* Exception as faults:  # noqa: BLE001 the process ends here; the group is told whole

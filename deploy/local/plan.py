@@ -76,7 +76,7 @@ class Plan:
 def make_plan(
     settings: LocalSettings, inherited: dict[str, str], only: tuple[str, ...], progress: Callable[[str], None], *, simulated: bool = False
 ) -> Plan:
-    """The plan for these settings, restricted to the parts and services `only` names; `simulated`: with the simulated exchange's sources."""
+    """The plan for these settings, restricted to what `only` names; `simulated`: with the simulated exchange as source."""
     names = ("kafka", "postgres", "s3", *(name for name, _, _ in SERVICES))
     if unknown := set(only) - set(names):
         raise StartError(f"there is no {', '.join(sorted(unknown))}: choose among {', '.join(names)}")

@@ -46,6 +46,28 @@ class Latest(msgspec.Struct, frozen=True):
     ask: Money | None
 
 
+class Gap(msgspec.Struct, frozen=True):
+    """Receive times in which a source may have said what was not kept."""
+
+    start: Time
+    end: Time
+    reason: str
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A live source as its owner last told of it; everything received until `at` is acknowledged. Its newest gaps first."""
+
+    source: str
+    provider: str
+    state: str
+    at: Time
+    received: int
+    acknowledged: int
+    connects: int
+    reason: str
+    gaps: list[Gap]
+
+
 class Tick(msgspec.Struct, frozen=True):
     """A stored fact; `origin` is the raw record it came from (epoch/partition/offset/index)."""
 

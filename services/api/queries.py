@@ -35,6 +35,11 @@ WHERE ($1::text IS NULL OR source = $1) AND ($2::text IS NULL OR symbol = $2) AN
   AND (source, symbol) > ($4, $5)
 ORDER BY source, symbol, event_time DESC, sequence DESC, id DESC, kind LIMIT $6"""
 
+SOURCES = """
+SELECT s.source, s.provider, s.state, s.at, s.received, s.acknowledged, s.connects, s.reason,
+       ARRAY(SELECT (g.start, g."end", g.reason) FROM source_gaps g WHERE g.source = s.source ORDER BY g.start DESC LIMIT $3)
+FROM sources s WHERE s.source > $1 ORDER BY s.source LIMIT $2"""
+
 # One ordered index scan per source and kind, merged: without it a page would sort every tick of the symbol.
 TICKS = """
 SELECT t.source, t.symbol, t.kind, t.native_symbol, t.event_time, t.received_at, t.sequence, t.id, t.price, t.size, t.side,
@@ -95,7 +100,9 @@ WHERE ($1::timestamptz IS NULL OR (requested_at, run_id) < ($1, $2)) ORDER BY re
 RUN = f"""
 SELECT {_RUN}, t.received, l.stored, l.duplicate, l.rejected, l.late, d.reasons, d.counts
 FROM runs
-CROSS JOIN LATERAL (SELECT coalesce(sum(received), 0)::bigint AS received FROM tallies WHERE run = run_id AND run <> '') t
+CROSS JOIN LATERAL (SELECT coalesce(sum(received), 0)::bigint
+    + (SELECT count(*) FROM dead_letters WHERE run = run_id AND origin LIKE 'fetcher/%') AS received
+    FROM tallies WHERE run = run_id AND run <> '') t
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(stored), 0)::bigint AS stored, coalesce(sum(duplicate), 0)::bigint AS duplicate,
            coalesce(sum(rejected), 0)::bigint AS rejected, coalesce(sum(late), 0)::bigint AS late

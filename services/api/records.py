@@ -26,6 +26,14 @@ def latest(row: Record) -> answers.Latest:
     return answers.Latest(source, symbol_, kind, native, *times, sequence, id_, number(price), money(size), money(bid), money(ask))
 
 
+def source(row: Record) -> answers.Source:
+    """A row of SOURCES, its gaps as (start, end, reason)."""
+    *told, gaps = row
+    name, provider, state, at, received, acknowledged, connects, reason = told
+    found = [answers.Gap(iso(start), iso(end), why) for start, end, why in gaps or []]
+    return answers.Source(name, provider, state, iso(at), received, acknowledged, connects, reason, found)
+
+
 def tick(row: Record) -> answers.Tick:
     """A row of TICKS."""
     (

@@ -99,12 +99,16 @@ def summary(run: dict[str, Any]) -> str:
     return line + (f" ({', '.join(f'{reason} {count}' for reason, count in sorted(reasons.items()))})" if reasons else "")
 
 
+def host(found: Settings) -> str:
+    """Where a client on this machine finds the api."""
+    return "127.0.0.1" if found.api.host in ("0.0.0.0", "::", "") else found.api.host  # noqa: S104 compared, not bound
+
+
 def _states(found: Settings, run_id: str) -> Any:
     """The run as the api knows it, again and again, the last time when it has ended."""
     import httpx
 
-    host = "127.0.0.1" if found.api.host in ("0.0.0.0", "::", "") else found.api.host  # noqa: S104 compared, not bound
-    url = f"http://{host}:{found.api.port}/runs/{run_id}"
+    url = f"http://{host(found)}:{found.api.port}/runs/{run_id}"
     answered = time.monotonic()
     with httpx.Client(timeout=10) as client:
         while True:

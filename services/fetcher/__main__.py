@@ -1,7 +1,6 @@
 """Wires the fetcher: one runner over pipeline.runs.v1, and the live sources."""
 
 import asyncio
-import gc
 
 from services.fetcher.live.sources import Sources
 from services.fetcher.runner import Runner
@@ -26,6 +25,4 @@ async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    # Rows are many small objects without cycles: at the default of 700 the collector takes a fifth of the time.
-    gc.set_threshold(100_000, 50, 100)
     run("fetcher", main)

@@ -18,7 +18,8 @@ from services.fetcher.readers import READERS
 from services.fetcher.replays import ReplayInput
 from shared import runs
 from shared.backoff import delay
-from shared.bus import Consumer, Log
+from shared.bus import Log
+from shared.bus.consumer import Consumer
 from shared.errors import FileFault, Unavailable
 from shared.events import Run
 from shared.settings import Settings

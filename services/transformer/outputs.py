@@ -23,6 +23,7 @@ class Output(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+    timestamp_ms: int | None = None  # now, where none is given
 
 
 def tick(event: Tick) -> Output:
@@ -52,7 +53,7 @@ _MARKER = (("ce_type", b"tickplant.marker"),)
 
 
 def dead_letter(record: Record, fault: Rejected, origin: Origin, source: str, received_at: int) -> Output:
-    """The record's own bytes, key and headers, with why it was rejected, in the partition numbered as the raw one.
+    """The record's own bytes, key, headers and timestamp, with why it was rejected, in the partition numbered as the raw one.
 
     A control record's type is renamed: in the topic of dead letters it must not act as one.
     """
@@ -66,4 +67,4 @@ def dead_letter(record: Record, fault: Rejected, origin: Origin, source: str, re
         ("origin", str(origin).encode()),
         ("attempts", b"1"),
     ]
-    return Output(DEAD_LETTERS, record.partition % DEAD_LETTERS.partitions, record.key, record.value, headers)
+    return Output(DEAD_LETTERS, record.partition % DEAD_LETTERS.partitions, record.key, record.value, headers, record.timestamp)

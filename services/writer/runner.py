@@ -5,7 +5,8 @@ import asyncio
 from services.writer.batch import Place
 from services.writer.protocol import Fenced, Sink
 from shared.backoff import delay
-from shared.bus import Consumer, TopicPartition
+from shared.bus import TopicPartition
+from shared.bus.consumer import Consumer
 from shared.errors import Unavailable
 from shared.records import Record
 from shared.settings import Kafka

@@ -14,7 +14,8 @@ from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionE
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from shared.bus.connection import TopicPartition, security
+from shared.bus.connection import TopicPartition
+from shared.bus.security import security
 from shared.errors import Unavailable
 from shared.records import Record
 from shared.settings import Kafka

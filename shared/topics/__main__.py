@@ -5,13 +5,18 @@ import sys
 
 from shared import settings
 from shared.bus import admin
+from shared.errors import Unavailable
 
 
 def main() -> int:
     """Exit code 0 when every topic is as the table says."""
     if sys.argv[1:] != ["create"]:
         sys.exit("usage: python -m shared.topics create")
-    report = asyncio.run(admin.create_topics(settings.load().kafka))
+    try:
+        report = asyncio.run(admin.create_topics(settings.load().kafka))
+    except Unavailable as fault:
+        print(f"topics: {fault}", file=sys.stderr)
+        return 1
     for line in report.mismatches:
         print(f"mismatch: {line}", file=sys.stderr)
     print(f"topics: {len(report.created)} created, {len(report.existing)} there already")

@@ -1,7 +1,7 @@
 """The endpoints: one module a subject, each with its `ENDPOINTS`; this list is the registry."""
 
 from services.api.protocol import Endpoint
-from services.api.routes import candles, latest, probes, runs, symbols, ticks
+from services.api.routes import candles, latest, probes, runs, sources, symbols, ticks
 
-MODULES = (latest, candles, ticks, symbols, runs, probes)
+MODULES = (latest, candles, ticks, symbols, sources, runs, probes)
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for module in MODULES for endpoint in module.ENDPOINTS)

@@ -17,6 +17,8 @@ from shared.telemetry.logs import log
 from shared.topics import RAW_LIMIT
 
 TIMEOUT_SECONDS = 10.0
+# Shorter than servers keep idle connections: one that they have just closed would fail the next request.
+IDLE = httpx.Limits(keepalive_expiry=2.0)
 
 
 class Refused(Exception):
@@ -33,7 +35,7 @@ async def run(source: Source, lane: Lane, bucket: Bucket) -> None:
     addresses = polling.requests(source.base_url or polling.REST, source.symbols)
     tags: dict[str, str] = {}
     attempt = 0
-    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False) as client:
+    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, limits=IDLE) as client:
         while True:
             begun, wait = time.monotonic(), source.interval_seconds
             try:

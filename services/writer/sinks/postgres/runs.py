@@ -22,7 +22,7 @@ ON CONFLICT DO NOTHING
 _LOCK = "SELECT run_id, status FROM runs WHERE run_id = ANY($1) ORDER BY run_id FOR UPDATE"
 _UPDATE = """
 UPDATE runs SET run_kind = $2, source = $3, requested_at = $4, updated_at = $5, request = $6, sent = $7, bytes_read = $8,
-    bytes_total = $9, attempts = $10, message = CASE WHEN $11 = '' THEN message ELSE $11 END,
+    bytes_total = $9, attempts = $10, message = CASE WHEN $11 = '' AND status IN ('finished', 'failed') THEN message ELSE $11 END,
     status = CASE WHEN status IN ('finished', 'failed') THEN status ELSE $12 END,
     finished_at = CASE WHEN $12 = 'failed' AND finished_at IS NULL THEN $5 ELSE finished_at END
 WHERE run_id = $1 AND updated_at <= $5
