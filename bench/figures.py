@@ -8,7 +8,7 @@ from statistics import median
 
 import msgspec
 
-Met = str  # "yes", "yes, and the aim", "no", or "not measured: …"
+Met = str  # "yes", "yes, and the aim", "no", "the aim", "not the aim" or "not measured: …"
 
 
 class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -50,12 +50,12 @@ def judge(value: float | None, must: float | None, aim: float | None, *, at_leas
     """Whether a figure meets its goals."""
     if value is None:
         return "not measured"
-    if must is None:
-        return "—"
 
     def meets(goal: float) -> bool:
         return value >= goal if at_least else value <= goal
 
+    if must is None:
+        return "—" if aim is None else "the aim" if meets(aim) else "not the aim"
     if not meets(must):
         return "no"
     return "yes, and the aim" if aim is not None and meets(aim) else "yes"

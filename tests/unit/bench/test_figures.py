@@ -42,6 +42,10 @@ def test_a_goal_that_is_a_limit_is_met_up_to_its_must() -> None:
     assert [figures.judge(value, 4.5, 3.5, at_least=False) for value in (4.6, 4.5, 3.5)] == ["no", "yes", "yes, and the aim"]
 
 
+def test_where_there_is_only_an_aim_it_alone_is_judged() -> None:
+    assert [figures.judge(value, None, 1.0, at_least=True) for value in (1.0, 0.9, None)] == ["the aim", "not the aim", "not measured"]
+
+
 def test_a_ratio_needs_both_sides() -> None:
     ours, none = figures.spread(SAMPLES, "ours", "rate"), figures.spread(SAMPLES, "broken", "rate")
     assert figures.ratio(ours, figures.spread(SAMPLES, "peer", "rate")) == 2.0
@@ -54,7 +58,7 @@ def test_a_row_shows_ratio_and_figures() -> None:
 
 def test_a_row_may_be_held_against_another_figure_of_the_peer() -> None:
     warm = Goal("work", "ours", "rate", None, 1.0, "peer", "warm_rate", "Peer warm", "/s")
-    assert goals.row(warm, SAMPLES) == Row("work", "Peer warm: 250 k/s", "—", "≥ 1 x", "0.80 x · 200 k/s (100 k to 300 k)", "—")
+    assert goals.row(warm, SAMPLES) == Row("work", "Peer warm: 250 k/s", "—", "≥ 1 x", "0.80 x · 200 k/s (100 k to 300 k)", "not the aim")
 
 
 def test_a_row_without_a_peer_is_held_against_the_figure_itself() -> None:
