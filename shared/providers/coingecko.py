@@ -17,7 +17,7 @@ from shared.events import IndexPrice, Tick
 from shared.frames import FAULTS, rejected
 from shared.providers.venue import Budget
 from shared.symbols import canonical
-from shared.time import SECOND, in_range
+from shared.time import from_number
 
 REST = "https://api.coingecko.com"
 BUDGET = Budget(10, 60)
@@ -60,7 +60,7 @@ def _price(coin: str, currency: str, values: dict[str, Decimal | None]) -> Tick 
         given, updated = values[currency], values.get("last_updated_at")
         if given is None:
             raise Rejected("missing_field", f"coingecko {coin[:40]!r} without {currency[:16]!r}")
-        at = 0 if updated is None else in_range(int(updated) * SECOND, "last_updated_at", updated)
+        at = 0 if updated is None else from_number(str(updated), "last_updated_at")
         symbol = canonical(f"{_BASES.get(coin, coin)}-{currency}")
         return IndexPrice(symbol, coin, at, money.price(str(given), f"{coin[:40]}.{currency[:16]}"))
     except Rejected as fault:

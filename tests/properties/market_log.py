@@ -24,6 +24,7 @@ SKEW_MS = 60_000
 SOURCES = {"binance": 0, "binance-agg": 0, "binance-slow": DAY_MS}  # how far each is behind
 SYMBOLS = {"BTCUSDT": "BTC-USDT", "ETHUSDT": "ETH-USDT"}
 STEPS = (0, 0, 50, 400, 1000, 1000, 2000, 7000, 30_000, 60_000, -500, -5000, 3_700_000)
+SHORT = (0, 10, 50, 90, 200, 200, 400, -100)
 DELAYS = (0, 0, 0, 0, 100, 1000, 2000, 5000, 20_000, 130_000, -1000, -60_000)
 NEVER = 2**62
 RULES = (
@@ -113,7 +114,7 @@ class Hand:
     def __init__(self, chance: Random) -> None:
         self.log: list[Entry] = []
         self._chance = chance
-        self.steps, self._delays = chance.choices(STEPS, k=4), chance.choices(DELAYS, k=4)
+        self.steps, self._delays = chance.choice((chance.choices(STEPS, k=4), [*SHORT, chance.choice(STEPS)])), chance.choices(DELAYS, k=4)
         self._kinds = chance.choice(MOODS)
         self._sources = chance.sample(sorted(SOURCES), chance.choice((1, 1, 2, 3)))
         self._symbols = chance.sample(sorted(SYMBOLS), chance.choice((1, 2)))
@@ -150,6 +151,8 @@ class Hand:
         odd = self._chance.random() < self._odd
         headers = (("traceparent", b"00-1"),) if odd and offset % 2 else ()
         record = live(offset, at, frame, source=source, native=self._chance.choice(list(SYMBOLS)) if odd else native, headers=headers)
+        if what == "poison" and offset % 7 == 0:
+            record = record._replace(headers=(("run", b"?"),))
         if what in ("poison", "future"):
             return Entry(what, record, source)
         return Entry("trade", record, source, SYMBOLS[native], event_ms * 1000, str(offset), price, size, sell)
