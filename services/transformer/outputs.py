@@ -49,17 +49,19 @@ def markers(event: Marker) -> list[Output]:
     return [Output(topic, p, event.run.encode(), value, _MARKER) for topic in (TICKS, DEAD_LETTERS) for p in range(topic.partitions)]
 
 
+ADDED = frozenset({"error_reason", "error_message", "error_source", "received_at", "origin", "attempts"})
 _MARKER = (("ce_type", b"tickplant.marker"),)
 
 
 def dead_letter(record: Record, fault: Rejected, origin: Origin, source: str, received_at: int) -> Output:
     """The record's own bytes, key, headers and timestamp, with why it was rejected, in the partition numbered as the raw one.
 
-    A control record's type is renamed: in the topic of dead letters it must not act as one.
+    A control record's type is renamed: in the topic of dead letters it must not act as one. So are headers named as those added here:
+    the first of a name is the one that is read.
     """
-    control = control_kind(record.headers) is not None
+    taken = {*ADDED, "ce_type"} if control_kind(record.headers) is not None else ADDED
     headers = [
-        *(("rejected_ce_type" if control and name == "ce_type" else name, value) for name, value in record.headers),
+        *((f"rejected_{name}" if name in taken else name, value) for name, value in record.headers),
         ("error_reason", fault.reason.encode()),
         ("error_message", fault.message.encode()),
         ("error_source", source.encode()),

@@ -70,3 +70,12 @@ def test_a_control_record_among_dead_letters_does_not_act_as_one() -> None:
     found = outputs.dead_letter(control("marker", 1, MS, "file", b"{"), Rejected("malformed", "…"), ORIGIN, "file", MS * 1000)
     assert header(found.headers, "ce_type") is None
     assert header(found.headers, "rejected_ce_type") == b"tickplant.marker"
+
+
+def test_headers_of_the_record_do_not_stand_for_those_that_are_added() -> None:
+    """Whoever reads the letter takes the first header of a name."""
+    record = live(42, MS, b"{", headers=(("received_at", b"never"), ("origin", b"elsewhere"), ("ce_type", b"com.example.x")))
+    found = outputs.dead_letter(record, Rejected("malformed", "…"), ORIGIN, "binance", MS * 1000)
+    assert list(found.headers)[:3] == [("rejected_received_at", b"never"), ("rejected_origin", b"elsewhere"), ("ce_type", b"com.example.x")]
+    assert header(found.headers, "received_at") == b"2021-01-08T00:00:00Z"
+    assert header(found.headers, "origin") == b"9/3/42/1"
