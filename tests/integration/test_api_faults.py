@@ -101,7 +101,7 @@ async def test_every_endpoint_is_documented_and_the_documentation_needs_nothing_
         document = await api.get("/openapi.json")
         page = (await api.http.get("/docs")).text
     assert set(document["paths"]) == {
-        *("/health", "/livez", "/readyz", "/symbols", "/ticks", "/candles", "/latest", "/runs", "/runs/{id}"),
+        *("/health", "/livez", "/readyz", "/symbols", "/ticks", "/candles", "/latest", "/runs", "/runs/{id}", "/sources"),
     }
     candles = document["paths"]["/candles"]["get"]
     assert [found["name"] for found in candles["parameters"] if found["required"]] == ["symbol"]

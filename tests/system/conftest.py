@@ -28,6 +28,7 @@ def services(kafka_settings: Kafka, database_url: str, tmp_path: Path) -> Iterat
         "KAFKA__TOPIC_PREFIX": kafka_settings.topic_prefix,
         "KAFKA__SESSION_TIMEOUT_MS": str(kafka_settings.session_timeout_ms),
         "DATABASE_URL": database_url,
+        "FETCHER__ALLOWED_FOLDERS": str(tmp_path),
     }
     running = Services(environment, tmp_path)
     yield running

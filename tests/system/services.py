@@ -48,6 +48,10 @@ class Services:
         command = [sys.executable, *COMMANDS[name.split("-")[0]]]
         self._processes[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
+    def operator(self) -> dict[str, str]:
+        """The environment of the operator's command on this stack."""
+        return {**self._environment, "API_PORT": str(self.api_port), "TICKPLANT_HOME": str(self._logs / "home")}
+
     def configure(self, **environment: str) -> None:
         """More environment for what is started from now on."""
         self._environment |= environment

@@ -75,7 +75,7 @@ def test_a_key_that_names_no_source_is_an_unknown_source(key: bytes | None) -> N
 
 
 def test_a_source_without_a_provider_is_an_unknown_source() -> None:
-    fault = rejection(read(live(0, MS, b"{}", source="kraken")))
+    fault = rejection(read(live(0, MS, b"{}", source="bitmex")))
     assert fault.reason == "unknown_source"
     assert "'kraken'" in fault.message
 
