@@ -146,12 +146,13 @@ class Hand:
             self._chance.random() < 0.5,
         )
         frame = trade(offset, event_ms, str(price), str(size), symbol=native, sell=sell)
-        if what == "poison":
+        odd_run = what == "poison" and self._chance.random() < 0.1
+        if what == "poison" and not odd_run:
             frame = self._chance.choice(POISONS)(frame)
         odd = self._chance.random() < self._odd
         headers = (("traceparent", b"00-1"),) if odd and offset % 2 else ()
         record = live(offset, at, frame, source=source, native=self._chance.choice(list(SYMBOLS)) if odd else native, headers=headers)
-        if what == "poison" and offset % 7 == 0:
+        if odd_run:
             record = record._replace(headers=(("run", b"?"),))
         if what in ("poison", "future"):
             return Entry(what, record, source)

@@ -55,8 +55,8 @@ def written(chance: Random) -> tuple[Logs, dict[int, list[tuple[int, Tick]]]]:
     streams: list[list[tuple[int, Tick]]] = []
     for raw in RAW:
         places = sorted({(chance.randrange(30), chance.randrange(2)) for _ in range(chance.randrange(12))})
-        derived = [chance.choice(DERIVED) for _ in places]  # a symbol has one
-        once[raw] = [(at, tick(chance, f"X{at}", Origin(1, raw, *place))) for at, place in zip(derived, places, strict=True)]
+        chosen = [chance.choice(DERIVED) for _ in places]  # a symbol has one
+        once[raw] = [(at, tick(chance, f"X{at}", Origin(1, raw, *place))) for at, place in zip(chosen, places, strict=True)]
         streams.append(emitted(chance, once[raw]))
     logs: Logs = {(TICKS.name, derived): [] for derived in DERIVED}
     while streams := [stream for stream in streams if stream]:

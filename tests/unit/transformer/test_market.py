@@ -258,3 +258,41 @@ def test_a_late_trade_stays_out_of_the_windows_after_a_restart() -> None:
 def test_offsets_that_the_log_lost_are_written_down() -> None:
     [tally] = tallies([market().lost(100, 150)])
     assert tally.lost == (100, 150)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        # the hour ends between two records of one second: 0.1, then -0.1, then 0.2
+        feed((0.1, 0.1), (-0.1, -0.1), (0.2, 0.2)),
+        # silence has moved the watermark to 18; what comes then is behind it but not late
+        [*feed((1, 1)), heartbeat(1, ms(1)), heartbeat(2, ms(20)), *feed((2, 21), (3, 21.1), (4, 21.2), first=3)],
+        # the watermark passes the end of the window within one second
+        feed((61.9, 62.1), (59, 62.2), (62, 62.3), (59.5, 62.4), (62.1, 62.5)),
+        # too far ahead, a repeated id, another symbol under the same key
+        [*feed((1, 1)), *feed((62, 1.1), first=1), live(2, ms(1.2), trade(0, ms(1))), live(3, ms(1.3), trade(9, ms(1), symbol="ETHUSDT"))],
+        # the block of counts ends between two records
+        [live(4094 + n, ms(1), trade(n, ms(1))) for n in range(4)],
+    ],
+)  # fmt: skip
+def test_records_taken_together_do_what_they_do_one_by_one(log: list[Kept]) -> None:
+    together, single = market(), market()
+    assert together.step(log) == [output for record in log for output in single.step([record])]
+    assert together.checkpoint() == single.checkpoint()
+    assert together.tally() == single.tally()
+
+
+def test_each_value_of_a_record_has_its_own_index_and_fate() -> None:
+    """A Kraken frame holds several trades; the second has a negative price."""
+    stamp = b'"timestamp":"2021-01-08T00:00:01Z"'
+    values = [
+        b'{"symbol":"BTC/USD","side":"buy","price":%b,"qty":2,"trade_id":%d,%b}' % (price, n, stamp)
+        for n, price in enumerate((b"1", b"-1", b"3"))
+    ]
+    subject = market()
+    record = live(0, ms(2), b'{"channel":"trade","type":"update","data":[' + b",".join(values) + b"]}", source="kraken", native="BTC/USD")
+    found = subject.step([record])
+    assert [tick.origin for tick in ticks(found)] == [Origin(EPOCH, 0, 0, 0), Origin(EPOCH, 0, 0, 2)]
+    assert reasons(found) == [b"bad_price"]
+    assert [header(output.headers, "origin") for output in found if output.topic is DEAD_LETTERS] == [b"9/0/0/1"]
+    assert tallies(subject.tally())[0].counts == [Count("kraken", "", MS * 1000, 3, 1, 0)]

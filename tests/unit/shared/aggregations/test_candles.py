@@ -123,6 +123,7 @@ def test_a_coarser_candle_is_closed_only_if_every_part_is() -> None:
     minutes = list(fold([trade(60 * n, str(n + 1), "1", number=n) for n in range(10)]).values())
     closed = [msgspec.structs.replace(minute, is_closed=True) for minute in minutes]
     assert [candle.is_closed for candle in coarsen([*closed[:9], minutes[9]], 5 * MINUTE)] == [True, False]
+    assert [candle.is_closed for candle in coarsen([minutes[0], *closed[1:5]], 5 * MINUTE)] == [False]
     first, second = coarsen(closed, 5 * MINUTE)
     assert (first.start, first.end, first.interval) == (START, START + 5 * MINUTE, 5 * MINUTE)
     assert numbers(first.open, first.close) == [1, 5]
