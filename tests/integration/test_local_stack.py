@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -59,14 +60,23 @@ async def query(stack: Stack, statement: str) -> object:
         await connection.close()
 
 
+def simulated_candles(stack: Stack) -> int:
+    """How many candles of the simulated exchange the api gives."""
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{stack.ports['API_PORT']}/candles?symbol=BTC-USDT&source=binance-sim", timeout=5
+    ) as answer:
+        return len(json.loads(answer.read())["results"])
+
+
 def test_everything_comes_up_restarts_what_dies_and_goes_down(stack: Stack) -> None:
     up = stack.run("up", "--detach")
     assert up.returncode == 0, up.stdout + up.stderr
     before = stack.state
     assert {name for name, line in stack.status().items() if line["ready"]} == {
         *("kafka", "postgres", "s3"),
-        *("fetcher", "transformer", "writer", "api"),
+        *("fetcher", "transformer", "writer", "api", "simulator"),
     }
+    assert until(lambda: simulated_candles(stack) > 0)
     with urllib.request.urlopen(f"http://127.0.0.1:{stack.ports['API_PORT']}/health", timeout=5) as answer:
         assert answer.read() == b'{"status":"ok"}'
 
