@@ -111,7 +111,7 @@ def test_a_zero_denominator_gives_no_quotient() -> None:
 amounts = st.decimals(min_value="0.000000000000000001", max_value=GREATEST, places=18)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(amounts, amounts), max_size=20))
 def test_sums_of_products_never_round(pairs: list[tuple[Decimal, Decimal]]) -> None:
     total = money.ZERO
@@ -125,7 +125,7 @@ def test_a_sum_that_would_round_raises_instead() -> None:
         money.EXACT.add(Decimal("1e90"), Decimal("1e-18"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(amounts, amounts)
 def test_a_quotient_is_the_nearest_of_its_grid(numerator: Decimal, denominator: Decimal) -> None:
     found = money.quotient(numerator, denominator)
@@ -134,7 +134,7 @@ def test_a_quotient_is_the_nearest_of_its_grid(numerator: Decimal, denominator: 
     assert Fraction(found) == round(exact / grid) * grid  # Fraction rounds half to even
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text(max_size=70))
 def test_any_text_is_an_amount_or_a_value_error(text: str) -> None:
     try:

@@ -77,7 +77,7 @@ def test_a_key_that_names_no_source_is_an_unknown_source(key: bytes | None) -> N
 def test_a_source_without_a_provider_is_an_unknown_source() -> None:
     fault = rejection(read(live(0, MS, b"{}", source="bitmex")))
     assert fault.reason == "unknown_source"
-    assert "'nowhere'" in fault.message
+    assert "'bitmex'" in fault.message
 
 
 @pytest.mark.parametrize("value", [b"", b"prices-1", b"\xff:1:0", b"prices-1:x:0"])

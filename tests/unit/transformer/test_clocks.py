@@ -171,7 +171,7 @@ def test_two_sources_a_day_apart_do_not_move_each_other() -> None:
 steps = st.lists(st.tuples(st.sampled_from("EHC"), st.integers(0, 20_000), st.integers(-30_000, 30_000), st.integers(0, 3)), max_size=40)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(steps)
 def test_a_watermark_never_goes_back_and_never_passes_the_log(taken: list[tuple[str, int, int, int]]) -> None:
     clock, log_time, ahead = Clock(), T0, 0
