@@ -21,7 +21,7 @@ status: $(STAMP) ## Show what runs and what is ready
 	@$(BIN)/tickplant status
 
 test: $(STAMP) ## Run the quick tests first, then all of them on the real parts
-	$(BIN)/pytest -q --exitfirst -m "unit or architecture" tests/unit tests/architecture
+	$(BIN)/pytest -q --exitfirst -n 2 tests/unit tests/architecture
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP) ## Check format, lint, types and the layers
