@@ -1,7 +1,7 @@
 """A raw record read as what it is: a live frame, a row of a file or a recorded frame; and a parsed tick completed with its envelope."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -69,7 +69,18 @@ def recorded_at(stamp: bytes) -> int:
     return in_range(int(whole) * SECOND + int(fraction[:6].ljust(6, b"0")), "receive time", stamp.decode())
 
 
-def complete(tick: Tick, raw: Raw, origin: Origin, max_skew: int) -> Tick:
+def numbered(values: Iterable[Tick | Rejected]) -> Iterator[tuple[Tick | Rejected, int]]:
+    """Each value of one record with how many identical ones came before it; a venue's own id needs no such number."""
+    seen: dict[Tick, int] = {}
+    for value in values:
+        if isinstance(value, Rejected) or (isinstance(value, Trade) and value.trade_id):
+            yield value, 0
+            continue
+        n = seen[value] = seen.get(value, -1) + 1
+        yield value, n
+
+
+def complete(tick: Tick, raw: Raw, origin: Origin, max_skew: int, n: int = 0) -> Tick:
     """The tick with source, identity, times and origin; `Rejected` where its event time is ahead of its receive time."""
     at = tick.event_time or raw.received_at
     if at > raw.received_at + max_skew:
@@ -79,7 +90,7 @@ def complete(tick: Tick, raw: Raw, origin: Origin, max_skew: int) -> Tick:
         )
     if not -(2**63) <= tick.sequence < 2**63:
         raise Rejected("malformed", f"sequence {tick.sequence} does not fit 64 bits")
-    n = raw.row.n if raw.row else 0
+    n += raw.row.n if raw.row else 0
     envelope = (raw.source, raw.received_at, origin, False, raw.run)
     if type(tick) is Trade:
         trade_id = _storable(tick.trade_id) or fact_id(raw.source, tick.symbol, at, (tick.price, tick.size, tick.side), n)

@@ -5,9 +5,11 @@ A *duplicate* is a fact with a known id above the mark: counted, and of several 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from hashlib import blake2b
+from typing import TypeVar
 
 import msgspec
 
@@ -27,6 +29,8 @@ from shared.events import (
     Trade,
     tick_id,
 )
+from shared.frames import FAULTS
+from shared.identity import normal
 from shared.records import RUN_HEADER, Record, Row, control_kind, header
 from shared.time import DAY, HOUR, from_iso
 from shared.topics import CANDLES, DEAD_LETTERS, RUNS, SOURCES, TICKS
@@ -36,6 +40,7 @@ MarkKey = tuple[str, int, int]  # topic, derived partition, raw partition
 LedgerKey = tuple[str, str, int]  # source, run, hour
 FactKey = tuple[int, str, str, str, str]  # day, source, symbol, kind, id
 
+Event = TypeVar("Event")
 _ticks = msgspec.json.Decoder(list[TickRecord]).decode
 _tick = msgspec.json.Decoder(TickRecord).decode
 _candle = msgspec.json.Decoder(CandleRecord).decode
@@ -90,21 +95,32 @@ def collect(polled: Mapping[Place, Sequence[Record]], marks: Mapping[MarkKey, Or
         if topic == TICKS.name:
             _take_ticks(batch, partition, records)
         elif topic == CANDLES.name:
-            batch.closings += [(event, partition) for event in map(_closing, records) if event is not None]
+            _take_closings(batch, place, records)
         elif topic == DEAD_LETTERS.name:
             _take_letters(batch, partition, records)
         elif topic == RUNS.name:
-            for record in records:
-                if record.value:
-                    run = _run(record.value)
-                    batch.runs[run.run_id] = run
+            _take_runs(batch, place, records)
         elif topic == SOURCES.name:
-            _take_sources(batch, records)
+            _take_sources(batch, place, records)
     return batch
 
 
-def _take_sources(batch: Batch, records: Sequence[Record]) -> None:
-    batch.sources += [_source(record.value) for record in records if record.value]
+def _take_runs(batch: Batch, place: Place, records: Sequence[Record]) -> None:
+    for record in records:
+        if record.value and (run := _read(batch, place, record, _run)):
+            batch.runs[run.run_id] = run
+
+
+def _take_sources(batch: Batch, place: Place, records: Sequence[Record]) -> None:
+    batch.sources += [state for record in records if record.value and (state := _read(batch, place, record, _source))]
+
+
+def _take_closings(batch: Batch, place: Place, records: Sequence[Record]) -> None:
+    """Live windows' ends; open windows and what the store itself published are of no concern here."""
+    for record in records:
+        event = _read(batch, place, record, _candle) if record.value else None
+        if isinstance(event, GivenUp) or (event is not None and event.is_closed and not event.from_store):
+            batch.closings.append((event, place[1]))
 
 
 def _take_ticks(batch: Batch, partition: int, records: Sequence[Record]) -> None:
@@ -120,19 +136,25 @@ def _take_ticks(batch: Batch, partition: int, records: Sequence[Record]) -> None
 def _decode(batch: Batch, partition: int, records: Sequence[Record]) -> Iterable[TickRecord]:
     try:
         return _ticks(b"[" + b",".join([record.value or b"null" for record in records]) + b"]")
-    except msgspec.MsgspecError:
+    except FAULTS:
         return list(_one_by_one(batch, partition, records))
 
 
 def _one_by_one(batch: Batch, partition: int, records: Sequence[Record]) -> Iterable[TickRecord]:
     for record in records:
-        try:
-            yield _tick(record.value or b"")
-        except msgspec.MsgspecError as fault:
-            origin = f"{TICKS.name}/{partition}/{record.offset}"
-            sample = (record.value or b"")[:_SAMPLE]
-            at = record.timestamp * 1000
-            batch.letters.append(Letter(partition, record.offset, origin, "unknown", "", None, "malformed", str(fault), at, sample))
+        if event := _read(batch, (TICKS.name, partition), record, _tick):
+            yield event
+
+
+def _read(batch: Batch, place: Place, record: Record, decode: Callable[[bytes], Event]) -> Event | None:
+    """The record's event; one that cannot be read is kept as a dead letter of the writer's own."""
+    try:
+        return decode(record.value or b"")
+    except FAULTS as fault:
+        origin, sample = f"{place[0]}/{place[1]}/{record.offset}", (record.value or b"")[:_SAMPLE]
+        at, said = record.timestamp * 1000, str(fault).replace("\x00", "")[:500]
+        batch.letters.append(Letter(place[1], record.offset, origin, "unknown", "", None, "malformed", said, at, sample))
+        return None
 
 
 def _is_new(batch: Batch, key: MarkKey, origin: Origin) -> bool:
@@ -180,21 +202,16 @@ def content(tick: Tick) -> bytes:
     else:
         index: IndexPrice = tick
         values = (index.event_time, index.sequence, index.price)
-    return blake2b(repr(values).encode(), digest_size=8).digest()
-
-
-def _closing(record: Record) -> Candle | GivenUp | None:
-    """A live window's end; open windows and what the store itself published are of no concern here."""
-    event = _candle(record.value) if record.value else None
-    if isinstance(event, Candle) and (event.from_store or not event.is_closed):
-        return None
-    return event
+    spelled = [normal(value) if value is None or isinstance(value, Decimal) else str(value) for value in values]
+    return blake2b("\x1f".join(spelled).encode(), digest_size=8).digest()
 
 
 def _take_letters(batch: Batch, partition: int, records: Sequence[Record]) -> None:
     for record in records:
         if control_kind(record.headers) == "marker":
-            batch.markers.append((_marker(record.value or b""), (DEAD_LETTERS.name, partition)))
+            place = (DEAD_LETTERS.name, partition)
+            if marker := _read(batch, place, record, _marker):
+                batch.markers.append((marker, place))
         else:
             batch.letters.append(_letter(partition, record))
 

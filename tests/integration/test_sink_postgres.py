@@ -12,14 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.writer.batch import Place
+from services.writer.batch import Place, precedence
 from services.writer.protocol import Fenced
 from services.writer.sinks.postgres import PostgresSink, candles
 from shared.aggregations.candles import fold, merge, same_ticks
 from shared.events import Candle, Marker, Origin, Run, Tick, Trade
 from shared.settings import Database, Kafka, Settings
 from shared.time import HOUR, MINUTE, SECOND, to_datetime
-from shared.topics import CANDLES, DEAD_LETTERS, RUNS, TICKS
+from shared.topics import CANDLES, DEAD_LETTERS, RUNS, SOURCES, TICKS
 from tests.system.store import query
 
 T0 = 1_770_000_000 * SECOND // MINUTE * MINUTE
@@ -184,6 +184,32 @@ def test_of_two_copies_the_first_received_holds_and_its_minute_is_folded_again(c
     assert (candle.open, candle.low, candle.tick_count) == (Decimal(99), Decimal(99), 2)
     assert query(database_url, "SELECT price FROM ticks WHERE id = '1'")[0][0] == 99
     assert tuple(query(database_url, "SELECT sum(stored), sum(duplicate) FROM ledger")[0]) == (2, 1)
+
+
+@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize("turned", [False, True])
+def test_copies_received_at_the_same_time_end_the_same_however_they_come(
+    configured: Settings, database_url: str, step: int, turned: bool
+) -> None:
+    copies = [trade(1, T0, price=price, received_at=T0 + 9) for price in ("7", "100", "1E+2", "55")]
+    ordered = copies[::-1] if turned else copies
+    log = Partition(TICKS.name, 0).add(*(msgspec.structs.replace(copy, origin=Origin(1, 0, n)) for n, copy in enumerate(ordered)))
+    with_sink(configured, lambda sink: write_all(sink, log, step=step))
+    winner = min(copies, key=precedence)
+    assert query(database_url, "SELECT price FROM ticks")[0][0] == winner.price
+    assert stored_candles(database_url)[0].close == winner.price
+    assert tuple(query(database_url, "SELECT sum(stored), sum(duplicate) FROM ledger")[0]) == (1, 3)
+
+
+def test_what_cannot_be_read_is_kept_as_a_dead_letter_and_stops_nothing(configured: Settings, database_url: str) -> None:
+    logs = [Partition(topic, 0) for topic in (TICKS.name, CANDLES.name, RUNS.name, SOURCES.name)]
+    for log in logs:
+        for junk in (b"{", b"\xff", b'{"kind":"surprise"}'):
+            log.records.append(Stored(junk, len(log.records)))
+    logs[0].add(trade(1, T0, offset=9))
+    with_sink(configured, lambda sink: write_all(sink, *logs))
+    assert query(database_url, "SELECT count(*), count(DISTINCT origin) FROM dead_letters WHERE reason = 'malformed'")[0][:] == (12, 12)
+    assert query(database_url, "SELECT count(*) FROM ticks")[0][0] == 1
 
 
 def test_a_replica_that_lost_its_partition_writes_nothing(configured: Settings, database_url: str) -> None:

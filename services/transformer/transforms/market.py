@@ -18,7 +18,7 @@ from shared.aggregations.candles import key as window_key
 from shared.errors import Rejected
 from shared.events import Closed, Connection, Heartbeat, Marker, Origin, Tick, Trade
 from shared.frames import FAULTS, rejected
-from shared.raw import Raw, complete, read
+from shared.raw import Raw, complete, numbered, read
 from shared.records import Record, control_kind
 from shared.time import MINUTE
 from shared.topics import MARKET_RAW
@@ -112,11 +112,11 @@ class Market:
         out: list[Output] = []
         received = rejected = 0
         try:
-            for index, value in enumerate(raw.parse()):
+            for index, (value, n) in enumerate(numbered(raw.parse())):
                 received += 1
                 origin = Origin(self._epoch, self._partition, record.offset, index)
                 try:
-                    out += self._tick(record, raw, value, origin)
+                    out += self._tick(record, raw, value, origin, n)
                 except Rejected as fault:
                     rejected += 1
                     out.append(outputs.dead_letter(record, fault, origin, raw.source, raw.received_at))
@@ -128,10 +128,10 @@ class Market:
         self._tallies.add(raw.source, raw.run, raw.received_at, received=received, rejected=rejected, ignored=not received)
         return out
 
-    def _tick(self, record: Record, raw: Raw, value: Tick | Rejected, origin: Origin) -> Iterator[Output]:
+    def _tick(self, record: Record, raw: Raw, value: Tick | Rejected, origin: Origin, n: int) -> Iterator[Output]:
         if isinstance(value, Rejected):
             raise value
-        tick = complete(value, raw, origin, self._rules.max_skew)
+        tick = complete(value, raw, origin, self._rules.max_skew, n)
         if raw.run is not None:
             yield outputs.tick(tick)
             return
@@ -194,16 +194,15 @@ class Market:
         if raw.run is not None:
             return
         try:
-            for index, value in enumerate(raw.parse()):
-                if isinstance(value, Rejected):
-                    continue
-                self._restore(raw, value, Origin(self._epoch, self._partition, record.offset, index), record)
+            for index, (value, n) in enumerate(numbered(raw.parse())):
+                if not isinstance(value, Rejected):
+                    self._restore(raw, value, Origin(self._epoch, self._partition, record.offset, index), record, n)
         except Rejected:
             return  # it was dead-lettered when it was first read
 
-    def _restore(self, raw: Raw, value: Tick, origin: Origin, record: Record) -> None:
+    def _restore(self, raw: Raw, value: Tick, origin: Origin, record: Record, n: int) -> None:
         try:
-            tick = complete(value, raw, origin, self._rules.max_skew)
+            tick = complete(value, raw, origin, self._rules.max_skew, n)
         except Rejected:
             return  # likewise
         key = window_key(tick)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.errors import Rejected
 from shared.events import IndexPrice, Origin, Quote, Trade
 from shared.identity import fact_id
-from shared.raw import Raw, complete, read, recorded_at
+from shared.raw import Raw, complete, numbered, read, recorded_at
 from tests.fixtures.records import MS, Kept, live, row, trade
 
 ORIGIN = Origin(7, 3, 42, 1)
@@ -160,3 +160,12 @@ def test_an_id_that_no_column_takes_is_malformed(trade_id: str) -> None:
         complete(Trade("X", "X", MS * 1000, Decimal(1), Decimal(2), None, trade_id), raw_at(MS * 1000), ORIGIN, SKEW)
     assert caught.value.reason == "malformed"
     assert repr(trade_id[:80]) in caught.value.message
+
+
+def test_identical_values_of_one_record_are_told_apart_and_a_venues_own_id_is_not_numbered() -> None:
+    quote = Quote("BTC-USD", "BTC/USD", 0, Decimal(1), Decimal(2))
+    trade = Trade("BTC-USD", "BTC/USD", MS * 1000, Decimal(1), Decimal(2), "buy", "7", 7)
+    found = list(numbered([quote, trade, quote, trade, Rejected("bad_price", "x"), quote]))
+    assert [n for _, n in found] == [0, 0, 1, 0, 0, 2]
+    ids = {complete(quote, raw_at(MS * 1000), ORIGIN, SKEW, n).quote_id for n in range(3)}  # type: ignore[union-attr]
+    assert len(ids) == 3

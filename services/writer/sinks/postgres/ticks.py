@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from services.writer.batch import FactKey
+from services.writer.batch import FactKey, fact_key, precedence
 from services.writer.sinks.postgres import binary
 from services.writer.sinks.postgres.binary import numeric, text
 from services.writer.sinks.postgres.connection import Connection
@@ -36,12 +36,16 @@ _INSERT = f"""
 INSERT INTO ticks ({", ".join(COLUMNS)}) SELECT {", ".join(COLUMNS)} FROM stage ORDER BY day, source, symbol, kind, id
 ON CONFLICT DO NOTHING RETURNING day, source, symbol, kind, id
 """
-# Of several copies the least (received_at, content) holds; the values' text stands for the content, the same on both sides.
+# Stored copies that were received later than the staged ones, or at the same time with other values.
+_RIVALS = f"""
+SELECT t.* FROM ticks t JOIN stage s USING (day, source, symbol, kind, id)
+WHERE s.received_at < t.received_at OR (s.received_at = t.received_at AND {_CONTENT.format("s")} IS DISTINCT FROM {_CONTENT.format("t")})
+"""
 _REPLACE = f"""
 UPDATE ticks t SET ({", ".join(_VALUES)}) = ({", ".join("s." + name for name in _VALUES)})
-FROM stage s JOIN ticks o USING (day, source, symbol, kind, id)
+FROM unnest($1::date[], $2::text[], $3::text[], $4::text[], $5::text[]) AS k (day, source, symbol, kind, id)
+JOIN stage s USING (day, source, symbol, kind, id) JOIN ticks o USING (day, source, symbol, kind, id)
 WHERE (t.day, t.source, t.symbol, t.kind, t.id) = (s.day, s.source, s.symbol, s.kind, s.id)
-  AND (s.received_at, md5({_CONTENT.format("s")}::text)) < (o.received_at, md5({_CONTENT.format("o")}::text))
 RETURNING t.source, t.symbol, t.kind, o.event_time, t.event_time
 """
 _MINUTE = """
@@ -80,15 +84,25 @@ async def copy(connection: Connection, facts: Mapping[FactKey, Tick]) -> bool:
     return True
 
 
+async def _replace(connection: Connection, facts: Mapping[FactKey, Tick]) -> set[candles.Key]:
+    """Puts copies that hold over the stored ones in their place; returns the windows they leave or enter."""
+    stored = [tick(found) for found in await connection.fetch(_RIVALS)]
+    winners = [fact_key(old) for old in stored if precedence(facts[fact_key(old)]) < precedence(old)]
+    if not winners:
+        return set()
+    columns = [list(column) for column in zip(*((_DAY_ONE + timedelta(days=day), *rest) for day, *rest in winners), strict=True)]
+    replaced: set[candles.Key] = set()
+    for source, symbol, kind, *times in await connection.fetch(_REPLACE, *columns):
+        replaced |= {(source, symbol, kind, floor(from_datetime(time), MINUTE)) for time in times}
+    return replaced
+
+
 async def merge(connection: Connection, facts: Mapping[FactKey, Tick]) -> tuple[set[FactKey], set[candles.Key]]:
     """Stores the facts that are new; returns their keys and the windows that a replaced copy has left or entered."""
     await connection.execute(_STAGE)
     await connection.copy_to_table("stage", source=_chunks(facts), columns=COLUMNS, format="binary")
     new = {((day - _DAY_ONE).days, *rest) for day, *rest in await connection.fetch(_INSERT)}
-    replaced: set[candles.Key] = set()
-    if len(new) < len(facts):
-        for source, symbol, kind, *times in await connection.fetch(_REPLACE):
-            replaced |= {(source, symbol, kind, floor(from_datetime(time), MINUTE)) for time in times}
+    replaced = await _replace(connection, facts) if len(new) < len(facts) else set()
     await connection.execute("TRUNCATE stage")
     return new, replaced
 
