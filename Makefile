@@ -41,6 +41,8 @@ lock: $(STAMP) ## Write the requirements anew, with hashes, from pyproject.toml,
 	$(COMPILE) $(LOCKFLAGS) pyproject.toml --output-file requirements.txt
 	$(COMPILE) $(LOCKFLAGS) pyproject.toml --extra local --extra dev --constraints requirements.txt --output-file requirements-dev.txt
 	echo uv | $(COMPILE) $(LOCKFLAGS) - --output-file requirements-uv.txt
+	$(BIN)/python -m bench.venvs
+	$(BIN)/python -m bench.jars
 	$(BIN)/python -m deploy.local.jars
 
 clean: ## Remove the environment and the caches; the stack's data stay

@@ -57,7 +57,6 @@ class Transformer(BaseModel):
     idle_timeout_ms: int = Field(5_000, ge=1)
     max_skew_ms: int = Field(60_000, ge=0)
     emit_interval_ms: int = Field(1_000, ge=1)
-    second_candles: bool = False
     publish_ticks: bool = True
     checkpoint_seconds: float = Field(1.0, gt=0)
 
@@ -66,7 +65,6 @@ class Writer(BaseModel):
     """Batches towards the store and how long it keeps what."""
 
     batch_records: int = Field(20_000, ge=1)
-    retention_days: int = Field(0, ge=0, description="ticks older than this by load time are dropped; 0 keeps all")
 
 
 class Source(BaseModel):
