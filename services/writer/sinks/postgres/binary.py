@@ -10,10 +10,8 @@ HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
 _int4 = Struct(">ii").pack
-_int8 = Struct(">iq").pack
 _head = Struct(">iHhHH").pack
-_EPOCH_US = 946_684_800_000_000  # Postgres counts from 2000-01-01
-_EPOCH_DAYS = 10_957
+_EPOCH_DAYS = 10_957  # Postgres counts from 2000-01-01
 _POSITIVE, _NEGATIVE = 0x0000, 0x4000
 
 
@@ -29,16 +27,6 @@ def text(value: str | None) -> bytes:
 def date(day: int) -> bytes:
     """Days since 1970."""
     return _int4(4, day - _EPOCH_DAYS)
-
-
-def bigint(value: int) -> bytes:
-    """64 bits."""
-    return _int8(8, value)
-
-
-def timestamp(us: int) -> bytes:
-    """Microseconds since 1970."""
-    return _int8(8, us - _EPOCH_US)
 
 
 @lru_cache(maxsize=65536)
