@@ -18,15 +18,13 @@ from shared.topics import Topic
 # Key, value, headers, timestamp in ms.
 Record = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]
 BYTES = 32 * 1024 * 1024
-# Rows of a file repeat their header: zstd makes a twelfth of them, for a third of a microsecond a row.
-COMPRESSION = "zstd"
 
 
 class Publisher:
     """One run's producer; waits out what is unavailable, for ever: cancel it to stop."""
 
-    def __init__(self, kafka: Kafka, *, client_id: str, in_flight: int, compression: str = COMPRESSION) -> None:
-        self._kafka, self._client_id, self._limit, self._compression = kafka, client_id, in_flight, compression
+    def __init__(self, kafka: Kafka, *, client_id: str, in_flight: int) -> None:
+        self._kafka, self._client_id, self._limit = kafka, client_id, in_flight
         self._producer: Producer | None = None
         self._held: list[tuple[Topic, int, Sequence[Record]]] = []
         self._held_records, self._held_bytes = 0, 0
@@ -74,7 +72,7 @@ class Publisher:
 
     async def _connected(self) -> Producer:
         if self._producer is None:
-            producer = Producer(self._kafka, client_id=self._client_id, compression=self._compression)
+            producer = Producer(self._kafka, client_id=self._client_id)
             self._producer = await producer.start()
         return self._producer
 

@@ -1,7 +1,7 @@
 """What a transform wants published: values only, the runner sends them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
 
 import msgspec
 
@@ -15,7 +15,7 @@ from shared.topics import CANDLES, DEAD_LETTERS, TICKS, Topic
 encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
-class Output(NamedTuple):
+class Output(msgspec.Struct, frozen=True, gc=False):
     """One record to publish."""
 
     topic: Topic
@@ -28,8 +28,14 @@ class Output(NamedTuple):
 
 def tick(event: Tick) -> Output:
     """A tick, keyed by its symbol."""
-    symbol = event.symbol.encode()
-    return Output(TICKS, partition(symbol, TICKS.partitions), symbol, encode(event))
+    return Output(TICKS, *place(event.symbol), encode(event))
+
+
+@lru_cache(maxsize=65536)
+def place(symbol: str) -> tuple[int, bytes]:
+    """The partition and key of a symbol's ticks."""
+    key = symbol.encode()
+    return partition(key, TICKS.partitions), key
 
 
 def candle(event: Candle | GivenUp) -> Output:

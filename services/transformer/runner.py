@@ -23,7 +23,6 @@ from shared.topics import CHECKPOINTS, Topic
 
 Make = Callable[[int, Checkpoint], Transform]
 POLL_MS = 200
-COMPRESSION = "lz4"  # ticks shrink to a fifth: that much longer the log of a small machine
 POLL_RECORDS = 20_000
 UNACKNOWLEDGED = 64  # batches in flight before the loop waits for them
 
@@ -76,12 +75,12 @@ class Runner:
             await self._checkpoint()
 
     def _new_producer(self) -> Producer:
-        return Producer(self._kafka, client_id=self._group, compression=COMPRESSION)
+        return Producer(self._kafka, client_id=self._group)
 
     def _add(self, published: list[Output]) -> None:
         add = self._producer.add
         for output in published:
-            add(*output)
+            add(output.topic, output.partition, output.key, output.value, output.headers, output.timestamp_ms)
 
     def _rebalanced(self) -> None:
         """Every rebalance takes all partitions away and gives some back, uninitialised."""

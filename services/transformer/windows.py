@@ -54,8 +54,8 @@ class Windows:
     def add(self, key: Key, tick: Tick, log_time: int, *, dirty: bool = True) -> None:
         """Takes a tick into its window, once per id; `dirty` unless it was published before a restart."""
         window, taken = self.at(key, tick.origin.offset, log_time), row(tick)
-        if window is not None and taken.id not in window.ids:
-            window.ids.add(taken.id)
+        if window is not None and taken[2] not in window.ids:
+            window.ids.add(taken[2])
             window.rows.append(taken)
             window.last = (tick.origin.offset, tick.origin.index)
             window.dirty |= dirty

@@ -16,16 +16,19 @@ from shared.topics import DEAD_LETTER_LIMIT, Topic
 
 Headers = Sequence[tuple[str, bytes]]
 Entry = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]  # key, value, headers, timestamp in ms
+_NO_HEADERS: list[tuple[str, bytes]] = []
 BATCH_BYTES = 256 * 1024
 REQUEST_TIMEOUT_MS = 40_000
+# A tenth of the bytes for 0.4 us a tick; aiokafka asks lz4 for its level 9, which takes 2.8 us and leaves a seventh.
+COMPRESSION = "zstd"
 
 
 class Producer:
     """Collects records per topic partition (`add`), hands them over in order (`push`), waits for all acknowledgements (`flush`)."""
 
-    def __init__(self, kafka: Kafka, *, client_id: str, compression: str | None = None) -> None:
+    def __init__(self, kafka: Kafka, *, client_id: str) -> None:
         self._kafka = kafka
-        self._options = {"client_id": client_id, "compression_type": compression}
+        self._client_id = client_id
         self._prefix = kafka.topic_prefix
         self._client: AIOKafkaProducer | None = None
         self._open: dict[tuple[str, int], list[Entry]] = {}
@@ -36,7 +39,8 @@ class Producer:
         """Connects; raises `Unavailable`."""
         self._client = AIOKafkaProducer(
             **client_options(self._kafka),
-            **self._options,
+            client_id=self._client_id,
+            compression_type=COMPRESSION,
             enable_idempotence=True,
             max_batch_size=BATCH_BYTES,
             max_request_size=DEAD_LETTER_LIMIT + 64 * 1024,
@@ -71,11 +75,14 @@ class Producer:
     ) -> None:
         """Queues one record; it goes out with the next `push` or `flush`. `timestamp_ms` defaults to now, the production time."""
         at = int(time.time() * 1000) if timestamp_ms is None else timestamp_ms
-        self._open.setdefault((self._prefix + topic.name, partition), []).append((key, value, list(headers), at))
+        records = self._open.get((topic.name, partition))
+        if records is None:
+            records = self._open[topic.name, partition] = []
+        records.append((key, value, list(headers) if headers else _NO_HEADERS, at))
 
     def extend(self, topic: Topic, partition: int, records: Sequence[Entry]) -> None:
         """Queues many records of one partition, as (key, value, headers, timestamp in ms): `add` without its cost per record."""
-        self._open.setdefault((self._prefix + topic.name, partition), []).extend(records)
+        self._open.setdefault((topic.name, partition), []).extend(records)
 
     async def push(self) -> None:
         """Hands all queued records to the sender, in order within each partition; does not wait for their acknowledgement."""
@@ -83,7 +90,7 @@ class Producer:
         opened, self._open = self._open, {}
         try:
             for (topic, partition), records in opened.items():
-                await self._send(client, topic, partition, records)
+                await self._send(client, self._prefix + topic, partition, records)
         except (KafkaError, ValueError) as fault:
             self.failed = True
             raise Unavailable(f"Kafka: {fault!r}") from fault

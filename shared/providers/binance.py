@@ -13,6 +13,7 @@ numberings: a source takes one of the two streams.
 
 import re
 from collections.abc import Sequence
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -58,12 +59,12 @@ class _Frame(msgspec.Struct, gc=False):
 class _Trade(msgspec.Struct, gc=False):
     """A trade and nothing besides that `_Frame` would refuse: whether `parse` takes a frame may not depend on who reads it first."""
 
-    e: str
+    e: Literal["trade"]
     s: str
-    t: int
+    t: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
     p: str
     q: str
-    T: int
+    T: Annotated[int, msgspec.Meta(ge=EARLIEST // 1000, lt=LATEST // 1000)]
     m: bool
     a: int | str | None = None
     u: int | None = None
@@ -118,10 +119,8 @@ def trade_row(payload: bytes) -> tuple[str, Row] | None:
     """The native symbol and the candle row of a plain trade frame; None for anything else, which `parse` takes."""
     try:
         frame = _decode_trade(payload)
-        if frame.e != "trade" or not EARLIEST <= frame.T * 1000 < LATEST or not -(2**63) <= frame.t < 2**63:
-            return None
         side: Side = "sell" if frame.m else "buy"
-        return frame.s, Row(frame.T * 1000, frame.t, str(frame.t), positive(frame.p), positive(frame.q), side)
+        return frame.s, (frame.T * 1000, frame.t, str(frame.t), positive(frame.p), positive(frame.q), side)
     except (ValueError, RecursionError):  # the first msgspec's and positive's
         return None
 

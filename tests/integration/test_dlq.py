@@ -62,7 +62,7 @@ def reject(kafka: Kafka, *given: tuple[Record, Reason, str, int]) -> None:
                 letter = outputs.dead_letter(record, Rejected(reason, message), origin, source, record.timestamp * 1000)
                 producer.add(letter.topic, letter.partition, letter.key, letter.value, letter.headers)
             for marker in outputs.markers(Marker("prices-20210108T000000-000001", MARKET_RAW.name, [0], "finished")):
-                producer.add(*marker)
+                producer.add(marker.topic, marker.partition, marker.key, marker.value, marker.headers)
             producer.add(DEAD_LETTERS, 0, KEY, b"5" * 1024, [("error_reason", b"too_large"), ("origin", b"fetcher/prices-1/7")])
             await producer.flush()
 

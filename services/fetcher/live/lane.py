@@ -36,7 +36,7 @@ class Lane:
     def __init__(self, kafka: Kafka, fetcher: Fetcher, source: str, provider: str, keys: Sequence[str]) -> None:
         self._kafka, self._interval, self._limit = kafka, fetcher.heartbeat_seconds, fetcher.in_flight
         self.source, self._provider = source, provider
-        self._publisher = Publisher(kafka, client_id=f"fetcher-{source}", in_flight=fetcher.in_flight, compression="lz4")
+        self._publisher = Publisher(kafka, client_id=f"fetcher-{source}", in_flight=fetcher.in_flight)
         self._keys: dict[str, tuple[bytes, int]] = {}
         self._partitions: set[int] = set()
         for key in keys:

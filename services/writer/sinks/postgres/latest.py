@@ -28,9 +28,9 @@ async def update(connection: Connection, ticks: Iterable[Tick]) -> None:
             newest[key] = place, tick
     rows = []
     for key, (place, tick) in sorted(newest.items(), key=lambda item: item[0]):
-        taken = row(tick)
+        *_, price, size, _ = row(tick)
         quote = (tick.bid, tick.ask) if isinstance(tick, Quote) else (None, None)
         times = (to_datetime(place[0]), *place[1:], to_datetime(tick.received_at))
-        rows.append((*key, *times, tick.native_symbol, taken.price, taken.size, *quote))
+        rows.append((*key, *times, tick.native_symbol, price, size, *quote))
     if rows:
         await connection.execute(_UPSERT, *(list(column) for column in zip(*rows, strict=True)))
