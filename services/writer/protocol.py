@@ -1,6 +1,6 @@
 """What the runner asks of a sink: positions to start from, and batches written once however often they come."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from services.writer.batch import Place
@@ -10,6 +10,10 @@ from shared.topics import Topic
 
 class Fenced(Exception):
     """Another replica has moved a position: re-read it, and seek there if the partition is still assigned."""
+
+
+# Stores a batch and its positions in one step; raises `Fenced` or `Unavailable`, having stored nothing.
+Write = Callable[[], Awaitable[None]]
 
 
 class Sink(Protocol):
@@ -25,8 +29,8 @@ class Sink(Protocol):
     async def positions(self, logs: Mapping[Place, tuple[int, int]]) -> dict[Place, int]:
         """Where to go on in logs of [first, end); what a log lost is written down as a gap. Raises `Unavailable`."""
 
-    async def write(self, polled: Mapping[Place, Sequence[Record]]) -> None:
-        """Stores the records and their positions in one step; raises `Fenced` or `Unavailable`, having stored nothing."""
+    async def prepare(self, polled: Mapping[Place, Sequence[Record]]) -> Write:
+        """Does what can be done while the batch before is written; batches are prepared in the order in which they are written."""
 
     def forget(self, places: Collection[Place]) -> None:
         """Drops what is remembered of partitions that are gone or to be read anew."""

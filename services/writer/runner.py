@@ -1,9 +1,12 @@
-"""Moves batches from Kafka into a sink. The sink's own positions decide where to read; the group's offsets are for lag display only."""
+"""Moves batches from Kafka into a sink. The sink's own positions decide where to read; the group's offsets are for lag display only.
+
+While one batch is written the next is read and prepared; it is dropped, and read again, if the first one fails.
+"""
 
 import asyncio
 
 from services.writer.batch import Place
-from services.writer.protocol import Fenced, Sink
+from services.writer.protocol import Fenced, Sink, Write
 from shared.backoff import delay
 from shared.bus import TopicPartition
 from shared.bus.consumer import Consumer
@@ -25,6 +28,7 @@ class Runner:
         self._sink, self._health, self._limit = sink, health, batch_records
         self._consumer = Consumer(kafka, group=group, topics=sink.topics)
         self._generation = 0
+        self._writing: asyncio.Task[None] | None = None
         self.connected = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -38,13 +42,17 @@ class Runner:
             except Fenced as fault:
                 log().warning("another replica moved the position", reason=str(fault))
                 metrics.FENCED.inc()
-                self._restart()
+                await self._restart()
             except Unavailable as fault:
                 log().warning("taken up again from the stored position", reason=str(fault), attempt=attempt)
                 metrics.RETRIES.labels("store").inc()
-                self._restart()
+                await self._restart()
                 await asyncio.sleep(delay(attempt))
                 attempt += 1
+        try:
+            await self._written()
+        except (Fenced, Unavailable) as fault:
+            log().warning("left without the last batch", reason=str(fault))
         if self.connected:
             await self._consumer.stop()
         await self._sink.close()
@@ -56,19 +64,31 @@ class Runner:
             self.connected = True
         if self._consumer.generation != self._generation:
             self._generation = self._consumer.generation
-            self._restart()
+            await self._restart()
             metrics.REBALANCES.inc()
         if self._consumer.uninitialised:
             await self._initialise()
         polled = await self._collect()
         if not polled or self._consumer.generation != self._generation:
+            await self._written()
             return
         metrics.BATCH_RECORDS.observe(sum(map(len, polled.values())))
-        await self._sink.write({self._place(tp): records for tp, records in polled.items()})
+        write = await self._sink.prepare({self._place(tp): records for tp, records in polled.items()})
+        await self._written()
+        self._writing = asyncio.create_task(self._write(write, {tp: records[-1].offset + 1 for tp, records in polled.items()}))
+
+    async def _write(self, write: Write, ends: dict[TopicPartition, int]) -> None:
+        await write()
         try:
-            await self._consumer.commit({tp: records[-1].offset + 1 for tp, records in polled.items()})
+            await self._consumer.commit(ends)
         except Unavailable as fault:
             log().warning("lag is shown late", reason=str(fault))
+
+    async def _written(self) -> None:
+        """Waits for the batch that is being written; raises what its write raised."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
 
     async def _collect(self) -> dict[TopicPartition, list[Record]]:
         """Up to a batch of what is there already."""
@@ -84,6 +104,7 @@ class Runner:
         return polled
 
     async def _initialise(self) -> None:
+        await self._written()
         wanted = list(self._consumer.uninitialised)
         logs = await self._consumer.range(wanted)
         positions = await self._sink.positions({self._place(tp): span for tp, span in logs.items()})
@@ -92,8 +113,12 @@ class Runner:
         log().info("partitions taken", partitions=len(wanted))
         metrics.ASSIGNED.set(len(self._consumer.ready))
 
-    def _restart(self) -> None:
-        """Every partition is read anew from its stored position."""
+    async def _restart(self) -> None:
+        """Every partition is read anew from its stored position, whatever comes of a batch still being written."""
+        try:
+            await self._written()
+        except (Fenced, Unavailable) as fault:
+            log().warning("a batch was not written", reason=str(fault))
         self._sink.forget([self._place(tp) for tp in self._consumer.ready])
         self._consumer.restart(self._consumer.ready)
 

@@ -88,16 +88,26 @@ def row(tick: Tick) -> Row:
 
 def fold(ticks: Iterable[Tick]) -> dict[Key, Candle]:
     """The candles of distinct ticks."""
+    return {window: whole(window, held) for window, held in group(ticks).items()}
+
+
+def group(ticks: Iterable[Tick]) -> dict[Key, list[Tick]]:
+    """Ticks by their window."""
     windows: dict[Key, list[Tick]] = {}
     for tick in ticks:
-        windows.setdefault(key(tick), []).append(tick)
-    return {window: whole(window, held) for window, held in windows.items()}
+        time = tick.event_time
+        window = (tick.source, tick.symbol, tick.kind, time - time % MINUTE)
+        held = windows.get(window)
+        if held is None:
+            held = windows[window] = []
+        held.append(tick)
+    return windows
 
 
 def whole(window: Key, ticks: Sequence[Tick]) -> Candle:
     """The candle of distinct ticks of one window."""
     found = Fold()
-    found.extend([row(tick) for tick in ticks], sum(tick.late for tick in ticks))
+    found.extend([row(tick) for tick in ticks], [tick.late for tick in ticks].count(True))
     return found.candle(window)
 
 

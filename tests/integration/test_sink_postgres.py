@@ -1,7 +1,7 @@
 """The Postgres sink on a real server: whatever order, batching and repetition, the stored candles are the fold of the distinct facts."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
@@ -17,6 +17,7 @@ from services.writer.protocol import Fenced
 from services.writer.sinks.postgres import PostgresSink, candles
 from shared.aggregations.candles import fold, merge, same_ticks
 from shared.events import Candle, Marker, Origin, Run, Tick, Trade
+from shared.records import Record
 from shared.settings import Database, Kafka, Settings
 from shared.time import HOUR, MINUTE, SECOND, to_datetime
 from shared.topics import CANDLES, DEAD_LETTERS, RUNS, SOURCES, TICKS
@@ -88,13 +89,18 @@ def with_sink(configured: Settings, work: Callable[[PostgresSink], Awaitable[Res
     return asyncio.run(run())
 
 
+async def store(sink: PostgresSink, polled: Mapping[Place, Sequence[Record]]) -> None:
+    write = await sink.prepare(polled)
+    await write()
+
+
 async def write_all(sink: PostgresSink, *partitions: Partition, step: int = 1_000_000) -> None:
     """From the stored positions to the ends, in batches of `step` records a partition."""
     logs = {part.place: (0, len(part.records)) for part in partitions}
     positions = await sink.positions(logs)
     while any(positions[part.place] < len(part.records) for part in partitions):
         batch = {part.place: part.records[positions[part.place] : positions[part.place] + step] for part in partitions}
-        await sink.write({place: records for place, records in batch.items() if records})
+        await store(sink, {place: records for place, records in batch.items() if records})
         positions = {place: positions[place] + len(batch[place]) for place in positions}
 
 
@@ -220,9 +226,9 @@ def test_a_replica_that_lost_its_partition_writes_nothing(configured: Settings, 
         await second.connect()
         for sink in (first, second):
             await sink.positions({log.place: (0, 4)})
-        await second.write(log.since(0))
+        await store(second, log.since(0))
         with pytest.raises(Fenced):
-            await first.write(log.since(0))
+            await store(first, log.since(0))
         assert await first.positions({log.place: (0, 4)}) == {log.place: 4}
         await second.close()
 
@@ -235,9 +241,9 @@ def test_records_that_the_log_lost_are_written_down_as_a_gap(configured: Setting
 
     async def lose(sink: PostgresSink) -> None:
         await sink.positions({log.place: (0, 2)})
-        await sink.write({log.place: log.records[:2]})
+        await store(sink, {log.place: log.records[:2]})
         assert await sink.positions({log.place: (5, 8)}) == {log.place: 5}
-        await sink.write({log.place: log.records[5:]})
+        await store(sink, {log.place: log.records[5:]})
 
     with_sink(configured, lose)
     assert tuple(query(database_url, "SELECT partition, first_lost, next_kept FROM log_gaps")[0]) == (3, 2, 5)

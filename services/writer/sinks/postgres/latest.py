@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from services.writer.sinks.postgres.connection import Connection
 from shared.aggregations.candles import row
-from shared.events import Kind, Quote, Tick, tick_id
+from shared.events import Quote, Tick
 from shared.time import to_datetime
 
 _UPSERT = """
@@ -18,19 +18,13 @@ WHERE (excluded.event_time, excluded.sequence, excluded.id) >= (l.event_time, l.
 """
 
 
-async def update(connection: Connection, ticks: Iterable[Tick]) -> None:
-    """Moves the newest tick of each source, symbol and kind, sorted by key."""
-    newest: dict[tuple[str, str, Kind], tuple[tuple[int, int, str], Tick]] = {}
-    for tick in ticks:
-        key, place = (tick.source, tick.symbol, tick.kind), (tick.event_time, tick.sequence, tick_id(tick))
-        known = newest.get(key)
-        if known is None or place > known[0]:
-            newest[key] = place, tick
+async def update(connection: Connection, newest: Iterable[Tick]) -> None:
+    """Moves the newest tick of each source, symbol and kind, given at most one of each and sorted by them."""
     rows = []
-    for key, (place, tick) in sorted(newest.items(), key=lambda item: item[0]):
-        *_, price, size, _ = row(tick)
+    for tick in newest:
+        event_time, sequence, number, price, size, _ = row(tick)
         quote = (tick.bid, tick.ask) if isinstance(tick, Quote) else (None, None)
-        times = (to_datetime(place[0]), *place[1:], to_datetime(tick.received_at))
-        rows.append((*key, *times, tick.native_symbol, price, size, *quote))
+        times = (to_datetime(event_time), sequence, number, to_datetime(tick.received_at))
+        rows.append((tick.source, tick.symbol, tick.kind, *times, tick.native_symbol, price, size, *quote))
     if rows:
         await connection.execute(_UPSERT, *(list(column) for column in zip(*rows, strict=True)))

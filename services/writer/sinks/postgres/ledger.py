@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from services.writer.batch import LedgerKey, Letter
 from services.writer.sinks.postgres.connection import Connection
 from shared.events import Tally
@@ -15,15 +13,15 @@ INSERT INTO ledger AS l (source, run, hour, {", ".join(COUNTS)})
 SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], {", ".join(f"${i}::bigint[]" for i in range(4, 4 + len(COUNTS)))})
 ON CONFLICT (source, run, hour) DO UPDATE SET {", ".join(f"{name} = l.{name} + excluded.{name}" for name in COUNTS)}
 """
-_CLEAR = """
-DELETE FROM tallies WHERE cluster = $1 AND topic = $2 AND partition = $3 AND epoch = $4 AND block = $5 AND upto <= $6
-"""
-_INSERT_TALLY = """
-INSERT INTO tallies (cluster, topic, partition, epoch, block, source, run, hour, upto, received, rejected, ignored)
-SELECT $1, $2, $3, $4, $5, s, r, h, $6, a, b, c
-FROM unnest($7::text[], $8::text[], $9::timestamptz[], $10::bigint[], $11::bigint[], $12::bigint[]) AS u (s, r, h, a, b, c)
-WHERE NOT EXISTS (
-    SELECT FROM tallies t WHERE t.cluster = $1 AND t.topic = $2 AND t.partition = $3 AND t.epoch = $4 AND t.block = $5 AND t.upto > $6)
+_BLOCK = "(t.cluster, t.topic, t.partition, t.epoch, t.block) = ($1, u.topic, u.partition, u.epoch, u.block)"
+_BLOCKS = "unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[]"
+_CLEAR = f"DELETE FROM tallies t USING {_BLOCKS}) AS u (topic, partition, epoch, block, upto) WHERE {_BLOCK} AND t.upto <= u.upto"
+_INSERT_TALLY = f"""
+INSERT INTO tallies (cluster, topic, partition, epoch, block, upto, source, run, hour, received, rejected, ignored)
+SELECT $1, u.*
+FROM {_BLOCKS}, $7::text[], $8::text[], $9::timestamptz[], $10::bigint[], $11::bigint[], $12::bigint[])
+    AS u (topic, partition, epoch, block, upto, source, run, hour, received, rejected, ignored)
+WHERE NOT EXISTS (SELECT FROM tallies t WHERE {_BLOCK} AND t.upto > u.upto)
 """
 _GAP = """
 INSERT INTO log_gaps (cluster, stage, topic, partition, first_lost, next_kept) VALUES ($1, 'transformer', $2, $3, $4, $5)
@@ -48,13 +46,15 @@ async def add(connection: Connection, counts: Mapping[str, Mapping[LedgerKey, in
 async def tally(connection: Connection, cluster: str, tallies: Sequence[Tally]) -> None:
     """Replaces each block's counts by those that reach further; writes lost offsets down."""
     newest = {(t.topic, t.partition, t.epoch, t.block): t for t in sorted(tallies, key=lambda t: t.upto)}
-    for place, found in sorted(newest.items()):
-        await connection.execute(_CLEAR, cluster, *place, found.upto)
-        columns = list(zip(*(msgspec.structs.astuple(count) for count in found.counts), strict=True)) or [()] * 6
-        hours = [to_datetime(hour) for hour in columns[2]]
-        await connection.execute(
-            _INSERT_TALLY, cluster, *place, found.upto, list(columns[0]), list(columns[1]), hours, *(list(c) for c in columns[3:])
-        )
+    blocks = [(*place, found.upto) for place, found in sorted(newest.items())]
+    await connection.execute(_CLEAR, cluster, *map(list, zip(*blocks, strict=True)))
+    counts = [
+        (*place, found.upto, c.source, c.run, to_datetime(c.hour), c.received, c.rejected, c.ignored)
+        for place, found in sorted(newest.items())
+        for c in found.counts
+    ]
+    if counts:
+        await connection.execute(_INSERT_TALLY, cluster, *map(list, zip(*counts, strict=True)))
     for found in tallies:
         if found.lost is not None:
             await connection.execute(_GAP, cluster, found.topic, found.partition, *found.lost)

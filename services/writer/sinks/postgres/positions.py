@@ -82,6 +82,8 @@ class Positions:
 
     async def begin(self, connection: Connection, places: Collection[Place]) -> None:
         """Locks the rows of the places, first of all in the transaction; raises `Fenced` if another replica has moved one."""
+        if unread := [place for place in places if place not in self._seen]:
+            raise Fenced(f"the position of {unread[0][0]}/{unread[0][1]} was not read since the connection was made")
         wanted = {place: self._seen[place] for place in sorted(places)}
         for place, found in (await self._lock(connection, wanted)).items():
             if found != wanted[place]:

@@ -1,15 +1,19 @@
 """The order of a batch's transaction: lock positions, store facts, merge aggregates, move positions, settle closings and runs, count."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
-from services.writer.batch import Batch, FactKey, LedgerKey, Place, collect, ledger_key
+from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, ledger_key
+from services.writer.protocol import Write
 from services.writer.sinks.postgres import candles, closings, latest, ledger, outbox, runs, sources, ticks
 from services.writer.sinks.postgres.connection import Connection, connect, quiet
+from services.writer.sinks.postgres.facts import Gathered, Prepared, among, prepare
 from services.writer.sinks.postgres.positions import Positions
 from shared.aggregations.candles import Key, fold, key
 from shared.bus.admin import cluster_id
-from shared.events import Tick
+from shared.events import Origin, Tick
 from shared.records import Record
 from shared.settings import Settings
 from shared.telemetry import metrics
@@ -27,6 +31,7 @@ class PostgresSink:
         self._settings = settings
         self._connection: Connection | None = None
         self._positions = Positions("", "")
+        self._marks: Mapping[MarkKey, Origin] = {}  # as the newest prepared batch leaves them
         self._days: set[int] = set()
         self._known_facts = False  # the last batch had some: the next one is not copied blindly
 
@@ -49,25 +54,34 @@ class PostgresSink:
                 await self._connection.close()
 
     def forget(self, places: Collection[Place]) -> None:
-        """Drops the positions and marks of the places."""
+        """Drops the positions and marks of the places, and those of batches not written."""
         self._positions.forget(places)
+        self._marks = self._positions.marks
 
     async def positions(self, logs: Mapping[Place, tuple[int, int]]) -> dict[Place, int]:
         """Where to go on, from the store."""
         with quiet():
-            return await self._positions.load(self._open(), logs)
+            found = await self._positions.load(self._open(), logs)
+        self._marks = self._positions.marks
+        return found
 
-    async def write(self, polled: Mapping[Place, Sequence[Record]]) -> None:
+    async def prepare(self, polled: Mapping[Place, Sequence[Record]]) -> Write:
+        """In a thread of its own: meanwhile Postgres works on the batch before, and this process need only hand it over."""
+        prepared = await asyncio.to_thread(prepare, polled, self._marks)
+        self._marks = prepared.batch.marks
+        return partial(self._write, prepared)
+
+    async def _write(self, prepared: Prepared) -> None:
         """One transaction."""
-        batch = collect(polled, self._positions.marks)
+        batch = prepared.batch
         with quiet(), metrics.WRITE_SECONDS.time():
             connection = self._open()
-            if missing := {day for day, *_ in batch.facts} - self._days:
+            if missing := {fact[0] for fact in batch.facts} - self._days:
                 await ticks.make_days(connection, missing)
                 self._days |= missing
             async with connection.transaction():
                 await self._positions.begin(connection, batch.next_offsets.keys())
-                counts = await self._store(connection, batch)
+                counts = await self._store(connection, prepared)
                 await self._positions.move(connection, batch.next_offsets, batch.marks)
                 await self._settle(connection, batch, counts)
                 await ledger.add(connection, counts)
@@ -76,8 +90,9 @@ class PostgresSink:
         for name, metric in (("stored", metrics.STORED), ("duplicate", metrics.DUPLICATES), ("late", metrics.LATE)):
             metric.inc(sum(counts[name].values()))
 
-    async def _store(self, connection: Connection, batch: Batch) -> dict[str, Counter[LedgerKey]]:
+    async def _store(self, connection: Connection, prepared: Prepared) -> dict[str, Counter[LedgerKey]]:
         """Facts and the aggregates of those that were new."""
+        batch = prepared.batch
         counts: dict[str, Counter[LedgerKey]] = {name: Counter() for name in ledger.COUNTS}
         counts["duplicate"].update(batch.duplicates)
         if batch.letters:
@@ -88,35 +103,29 @@ class PostgresSink:
             await sources.update(connection, batch.sources)
         if not batch.facts:
             return counts
-        new, replaced = await self._insert(connection, batch.facts)
-        stored = [tick for fact, tick in batch.facts.items() if fact in new]
-        for fact, tick in batch.facts.items():
-            counts["stored" if fact in new else "duplicate"][ledger_key(tick)] += 1
-        for tick in stored:
-            if tick.late:
-                counts["late"][ledger_key(tick)] += 1
-        await self._aggregate(connection, stored, replaced)
+        new, replaced = await self._insert(connection, batch.facts, prepared.rows)
+        gathered = among(prepared.gathered, batch.facts, new)
+        counts["stored"], counts["late"] = gathered.stored, gathered.late
+        if len(new) < len(batch.facts):
+            counts["duplicate"].update(ledger_key(tick) for fact, tick in batch.facts.items() if fact not in new)
+        await self._aggregate(connection, gathered, replaced)
         return counts
 
-    async def _insert(self, connection: Connection, facts: Mapping[FactKey, Tick]) -> tuple[Collection[FactKey], set[Key]]:
-        if not self._known_facts and await ticks.copy(connection, facts):
+    async def _insert(
+        self, connection: Connection, facts: Mapping[FactKey, Tick], rows: Sequence[bytes]
+    ) -> tuple[Collection[FactKey], set[Key]]:
+        if not self._known_facts and await ticks.copy(connection, rows):
             return facts.keys(), set()
-        new, replaced = await ticks.merge(connection, facts)
+        new, replaced = await ticks.merge(connection, facts, rows)
         self._known_facts = len(new) < len(facts)
         return new, replaced
 
-    async def _aggregate(self, connection: Connection, stored: list[Tick], replaced: set[Key]) -> None:
+    async def _aggregate(self, connection: Connection, gathered: Gathered, replaced: set[Key]) -> None:
         """Merges the fold of new facts; refolds windows in which a copy was replaced; publishes what live windows cannot know."""
-        folded = fold(stored)
-        live = {key(tick) for tick in stored if tick.run is None and not tick.late}
-        untold = {key(tick) for tick in stored if tick.run is not None or tick.late} | replaced
+        folded, untold, by_run = gathered.partials, gathered.untold | replaced, gathered.by_run
         if folded:
-            await candles.merge(connection, folded.values(), live)
-            await latest.update(connection, stored)
-        by_run: dict[str, set[Key]] = {}
-        for tick in stored:
-            if tick.run is not None:
-                by_run.setdefault(tick.run, set()).add(key(tick))
+            await candles.merge(connection, folded.values(), gathered.live)
+            await latest.update(connection, gathered.newest)
         for run in sorted(await runs.unfinished(connection, by_run.keys())) if by_run else ():
             await candles.hold(connection, run, by_run[run])
         if replaced:

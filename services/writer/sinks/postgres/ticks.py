@@ -16,20 +16,21 @@ from shared.aggregations import candles
 from shared.events import IndexPrice, Origin, Quote, Tick, Trade
 from shared.time import MINUTE, floor, from_datetime, to_datetime
 
+_KEY = "day source symbol kind id".split()
+# First what many rows have in common, then what is of fixed size.
 COLUMNS = (
-    "day source symbol kind id sequence event_time received_at price size side bid ask bid_size ask_size native_symbol late run "
-    "epoch raw_partition raw_offset raw_index"
+    "day source symbol kind native_symbol side late run sequence event_time received_at epoch raw_partition raw_offset raw_index "
+    "id price size bid ask bid_size ask_size"
 ).split()
 _DAY_ONE = date(1970, 1, 1)
 _EPOCH = from_datetime(datetime(2000, 1, 1, tzinfo=UTC))
 _CHUNK = 500
 _NULL = binary.NULL
-_NO_TRADE, _NO_QUOTE, _NO_INDEX = _NULL * 3, _NULL * 4, _NULL * 6
+_NO_TRADE, _NO_QUOTE, _NO_INDEX = _NULL * 2, _NULL * 4, _NULL * 5
 _ON_TIME, _LATE = b"\0\0\0\1\0", b"\0\0\0\1\1"
-_times = Struct(">iqiqiq").pack
-_origin = Struct(">iqiiiqii").pack
+_numbers = Struct(">iqiqiqiqiiiqiii").pack
 _DAYS_LOCK = 7_241_110_002
-_VALUES = COLUMNS[5:]
+_VALUES = [name for name in COLUMNS if name not in _KEY]
 _CONTENT = "({0}.event_time, {0}.sequence, {0}.price, {0}.size, {0}.side, {0}.bid, {0}.ask, {0}.bid_size, {0}.ask_size)"
 _STAGE = "CREATE TEMP TABLE IF NOT EXISTS stage (LIKE ticks INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
 _INSERT = f"""
@@ -74,11 +75,11 @@ async def known_days(connection: Connection) -> set[int]:
     return {(row["day"] - _DAY_ONE).days for row in await connection.fetch("SELECT day FROM tick_days")}
 
 
-async def copy(connection: Connection, facts: Mapping[FactKey, Tick]) -> bool:
+async def copy(connection: Connection, rows: Iterable[bytes]) -> bool:
     """Stores facts that are all new; False, with nothing stored, if one is known."""
     try:
         async with connection.transaction():
-            await connection.copy_to_table("ticks", source=_chunks(facts), columns=COLUMNS, format="binary")
+            await connection.copy_to_table("ticks", source=_sent(rows), columns=COLUMNS, format="binary")
     except asyncpg.UniqueViolationError:
         return False
     return True
@@ -97,21 +98,26 @@ async def _replace(connection: Connection, facts: Mapping[FactKey, Tick]) -> set
     return replaced
 
 
-async def merge(connection: Connection, facts: Mapping[FactKey, Tick]) -> tuple[set[FactKey], set[candles.Key]]:
-    """Stores the facts that are new; returns their keys and the windows that a replaced copy has left or entered."""
+async def merge(connection: Connection, facts: Mapping[FactKey, Tick], rows: Iterable[bytes]) -> tuple[set[FactKey], set[candles.Key]]:
+    """Stores the facts that are new, given their `rows`; returns their keys and the windows that a replaced copy has left or entered."""
     await connection.execute(_STAGE)
-    await connection.copy_to_table("stage", source=_chunks(facts), columns=COLUMNS, format="binary")
+    await connection.copy_to_table("stage", source=_sent(rows), columns=COLUMNS, format="binary")
     new = {((day - _DAY_ONE).days, *rest) for day, *rest in await connection.fetch(_INSERT)}
     replaced = await _replace(connection, facts) if len(new) < len(facts) else set()
     await connection.execute("TRUNCATE stage")
     return new, replaced
 
 
-async def _chunks(facts: Mapping[FactKey, Tick]) -> AsyncIterator[bytes]:
+def rows(facts: Mapping[FactKey, Tick]) -> list[bytes]:
+    """Facts in binary COPY format, many to a piece."""
+    made = [row(key, tick) for key, tick in facts.items()]
+    return [b"".join(made[at : at + _CHUNK]) for at in range(0, len(made), _CHUNK)]
+
+
+async def _sent(rows: Iterable[bytes]) -> AsyncIterator[bytes]:
     yield binary.HEADER
-    rows = [row(key, tick) for key, tick in facts.items()]
-    for at in range(0, len(rows), _CHUNK):
-        yield b"".join(rows[at : at + _CHUNK])
+    for piece in rows:
+        yield piece
     yield binary.TRAILER
 
 
@@ -119,31 +125,30 @@ def row(key: FactKey, tick: Tick) -> bytes:
     """A fact as a row of `ticks`, in binary COPY format."""
     origin = tick.origin
     if type(tick) is Trade:
-        values = numeric(str(tick.price)) + numeric(str(tick.size)) + text(tick.side) + _NO_QUOTE
+        side = tick.side
+        values = numeric(str(tick.price)) + numeric(str(tick.size)) + _NO_QUOTE
     elif isinstance(tick, Quote):
+        side = None
         sizes = [_NULL if size is None else numeric(str(size)) for size in (tick.bid_size, tick.ask_size)]
         values = b"".join((_NO_TRADE, numeric(str(tick.bid)), numeric(str(tick.ask)), *sizes))
     else:
         index: IndexPrice = tick  # type: ignore[assignment]
+        side = None
         values = numeric(str(index.price)) + _NO_INDEX
-    return b"".join(
-        (
-            _head(*key[:4]),
-            text(key[4]),
-            _times(8, tick.sequence, 8, tick.event_time - _EPOCH, 8, tick.received_at - _EPOCH),
-            values,
-            text(tick.native_symbol),
-            _LATE if tick.late else _ON_TIME,
-            text(tick.run),
-            _origin(8, origin.epoch, 4, origin.partition, 8, origin.offset, 4, origin.index),
-        )
+    name = key[4].encode()
+    numbers = _numbers(
+        *(8, tick.sequence, 8, tick.event_time - _EPOCH, 8, tick.received_at - _EPOCH),
+        *(8, origin.epoch, 4, origin.partition, 8, origin.offset, 4, origin.index),
+        len(name),
     )
+    return _head(*key[:4], tick.native_symbol, side, tick.late, tick.run) + numbers + name + values
 
 
 @lru_cache(maxsize=16384)
-def _head(day: int, source: str, symbol: str, kind: str) -> bytes:
+def _head(day: int, source: str, symbol: str, kind: str, native: str, side: str | None, late: bool, run: str | None) -> bytes:
     """The number of fields and the columns that many rows share."""
-    return len(COLUMNS).to_bytes(2, "big") + binary.date(day) + text(source) + text(symbol) + text(kind)
+    fields = (binary.date(day), text(source), text(symbol), text(kind), text(native), text(side), _LATE if late else _ON_TIME, text(run))
+    return len(COLUMNS).to_bytes(2, "big") + b"".join(fields)
 
 
 async def minute(connection: Connection, key: candles.Key) -> list[Tick]:
