@@ -1,4 +1,4 @@
-"""One run from its request to its markers: rows, progress about once a second, then the markers, then its end.
+"""One run from its request to its markers: rows, progress a few times a second, then the markers, then its end.
 
 Progress only counts acknowledged rows, so a run that is taken up again sends at most the rows after the last progress twice, as the
 same rows under the same ids.
@@ -21,7 +21,7 @@ from shared.telemetry import metrics
 from shared.time import to_iso
 from shared.topics import DEAD_LETTERS, MARKET_RAW, RAW_LIMIT, RUNS
 
-PROGRESS_SECONDS = 1.0
+PROGRESS_SECONDS = 0.25
 
 
 class Stopped(Exception):
