@@ -1,10 +1,12 @@
 """The fetcher: rows of a recorded session into acknowledged records, and frames from a WebSocket.
 
-A file's clock runs from the moment the run is taken (its own log line) to the append of the last row in the log. The WebSocket part takes
-a venue that sends as fast as it is read; until there is one here, its line says that it did not run.
+A file's clock runs from the moment the run is taken (its own log line) to the append of the last row in the log. A WebSocket's runs
+from the append of the first frame to that of the last; the simulated venue, which has made all frames before, sends them as fast as
+they are read.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +23,7 @@ from bench.sampling import sample
 from bench.services import Service
 from bench.session import Session
 from bench.table import Row
+from bench.venue import Venue
 from shared import runs
 from shared.bus import Producer
 from shared.events import Run
@@ -28,6 +31,7 @@ from shared.records import Record
 from shared.settings import Kafka
 from shared.topics import MARKET_RAW, RUNS, TOPICS
 
+_ID = re.compile(rb'"t":(\d+)')
 _FILE, _LIVE = "file ingest", "websocket"
 GOALS = (Goal("fetcher: WebSocket frames into acknowledged records", _LIVE, "rate", 30_000, 60_000, unit="/s"),)
 
@@ -36,16 +40,18 @@ def measure(session: Session) -> list[Sample]:
     """A new topic each round."""
     path = session.home / "session.txt"
     write(path, session.market)
-    return [sample(session, _FILE, number, lambda: _ingest(session, path)) for number in range(1, session.options.rounds + 1)]
+    samples = []
+    for number in range(1, session.options.rounds + 1):
+        samples.append(sample(session, _LIVE, number, lambda: _listen(session)))
+        samples.append(sample(session, _FILE, number, lambda: _ingest(session, path)))
+    return samples
 
 
 def rows(samples: Sequence[Sample]) -> list[Row]:
-    """The goal, and the file's figures."""
-    figures = (("rate", " rows/s"), ("cpu_s_per_million", " CPU-s/M"), ("rss_mib", " MiB"))
-    return [
-        *(row(goal, samples) for goal in GOALS),
-        *notes([(_FILE, "a recorded session, `receive time: frame` a line")], samples, *figures),
-    ]
+    """The goal, and what both ways took."""
+    figures = (("rate", "/s"), ("cpu_s_per_million", " CPU-s/M"), ("rss_mib", " MiB"))
+    ran = [(_LIVE, "one connection, 20 symbols"), (_FILE, "a recorded session, `receive time: frame` a line")]
+    return [*(row(goal, samples) for goal in GOALS), *notes(ran, samples, *figures)]
 
 
 def write(path: Path, market: Market) -> None:
@@ -53,6 +59,57 @@ def write(path: Path, market: Market) -> None:
     with path.open("wb") as file:
         for trade in market.trades():
             file.write(b"%d.%03d000: %b\n" % (trade.received // 1000, trade.received % 1000, frame(trade)))
+
+
+def _listen(session: Session) -> dict[str, float]:
+    kafka = session.kafka.model_copy(update={"topic_prefix": f"{session.name('listen')}."})
+    topics.renew(kafka, TOPICS)
+    topics.renew(kafka, [MARKET_RAW], log_time=True)
+    venue = Venue(session)
+    service = Service(session, "fetcher", kafka=kafka, FETCHER__SOURCES=venue.sources)
+    frames = Frames()
+    try:
+        venue.listened()
+        venue.burst(session.options.records)
+        _until_appended(kafka, session)
+    except Fault:
+        service.process.kill()
+        raise
+    finally:
+        venue.process.kill()
+    used = service.process.stop()
+    topics.scan(kafka, MARKET_RAW, frames.take)
+    topics.drop(session.kafka, kafka.topic_prefix)
+    if (len(frames.ids), frames.count) != (session.options.records, session.options.records):
+        raise Fault(f"{frames.count} frames of {len(frames.ids)} trades are in the topic, {session.options.records} were sent")
+    return contestants.figures(session.options.records, Told(session.options.records, frames.first / 1000, frames.last / 1000), used)
+
+
+def _until_appended(kafka: Kafka, session: Session) -> None:
+    """Until the topic holds that many records: it has control records too, so the frames are counted afterwards."""
+    deadline = time.monotonic() + session.options.limit
+    before = -1
+    while (held := sum(topics.ends(kafka, MARKET_RAW).values())) < session.options.records or held - before > 1000:
+        before = held
+        if time.monotonic() > deadline:
+            raise Fault(f"{held} of {session.options.records} records are in the topic")
+        time.sleep(1)
+
+
+class Frames:
+    """The trades in the topic by symbol and id, and when the first and the last frame was appended."""
+
+    def __init__(self) -> None:
+        self.ids: set[tuple[bytes, int]] = set()
+        self.count, self.first, self.last = 0, 2**63, 0
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Adds records; control records have headers."""
+        for record in records:
+            if not record.headers and (found := _ID.search(record.value or b"")):
+                self.ids.add((record.key or b"", int(found[1])))
+                self.count += 1
+                self.first, self.last = min(self.first, record.timestamp), max(self.last, record.timestamp)
 
 
 def _ingest(session: Session, path: Path) -> dict[str, float]:

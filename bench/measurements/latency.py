@@ -1,11 +1,11 @@
 """The whole way at 2,000 ticks a second: a frame received, until GET /candles shows its candle with it.
 
-transformer, writer and api run as they do in `make up`. A watcher asks for the candles of some symbols in turn, as fast as it is answered
-with a short pause; the moment an answer arrives, every tick up to its newest one is visible. Afterwards each stored tick of those symbols
-is held against what the watcher saw: the delay counts from the tick's `received_at`. The time between two looks is in the figures.
+A simulated venue trades; fetcher, transformer, writer and api run as they do in `make up`. A watcher asks for the candles of some symbols
+in turn, as fast as it is answered with a short pause; the moment an answer arrives, every tick up to its newest one is visible. Afterwards
+each stored tick of those symbols is held against what the watcher saw: the delay counts from the tick's `received_at`. The time between
+two looks is in the figures.
 """
 
-import asyncio
 import threading
 import time
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ from bench.load import Connection
 from bench.sampling import sample
 from bench.services import Service
 from bench.session import Session
-from bench.sources import Direct, Source
 from bench.table import Row
+from bench.venue import SYMBOLS, Venue
 from bench.visibility import Place, delays
 from deploy.local.ports import free_ports
 from shared.time import MINUTE, SECOND, floor, from_datetime, to_iso
@@ -54,28 +54,30 @@ def rows(samples: Sequence[Sample]) -> list[Row]:
 def _round(session: Session) -> dict[str, float]:
     topics.renew(session.kafka, TOPICS)
     (port,) = free_ports(1)
-    source: Source = Direct(session.kafka, RATE)
+    venue = Venue(session)
+    names = ("transformer", "writer", "api", "fetcher")
     services: list[Service] = []
     with databases.fresh(session) as url:
         try:
-            services += (Service(session, name, database_url=url, API_PORT=str(port)) for name in ("transformer", "writer", "api"))
+            services += (Service(session, name, database_url=url, API_PORT=str(port), FETCHER__SOURCES=venue.sources) for name in names)
             for service in services:
                 service.ready()
             for service in services[:2]:
                 service.said("partitions taken")
-            figures = _play(session, source, url, port)
+            venue.listened()
+            figures = _play(session, venue, url, port)
         finally:
-            for service in services:
-                service.process.kill()
+            for process in (venue.process, *(service.process for service in services)):
+                process.kill()
     return figures
 
 
-def _play(session: Session, source: Source, url: str, port: int) -> dict[str, float]:
+def _play(session: Session, venue: Venue, url: str, port: int) -> dict[str, float]:
     began = time.time()
-    watcher = Watcher(port, source.symbols[:WATCHED], floor(int(began * SECOND), MINUTE))
+    watcher = Watcher(port, SYMBOLS[:WATCHED], floor(int(began * SECOND), MINUTE))
     watcher.start()
     try:
-        played = asyncio.run(source.play(WARM_SECONDS + 3 * session.options.seconds))
+        played = venue.trade(RATE, WARM_SECONDS + 3 * session.options.seconds)
         rate = played / (time.time() - began)
         _until_stored(url, played, session.options.limit)
         time.sleep(0.5)
