@@ -167,7 +167,12 @@ def number(value: Decimal) -> msgspec.Raw:
     return msgspec.Raw((format(value, "f") if "E" in text else text).encode())
 
 
-def page(rows: Sequence[msgspec.Struct], next_url: str | None) -> bytes:
+def encoded(row: msgspec.Struct) -> msgspec.Raw:
+    """A row that goes into pages as it is."""
+    return msgspec.Raw(_ENCODER.encode(row))
+
+
+def page(rows: Sequence[msgspec.Struct | msgspec.Raw], next_url: str | None) -> bytes:
     """`{"results": [...], "next_url": ...}`."""
     return _ENCODER.encode({"results": rows, "next_url": next_url})
 

@@ -12,7 +12,9 @@ from datetime import date
 from typing import Any
 
 import asyncpg
+import msgspec
 
+from services.api.kept import Kept
 from shared.errors import Unavailable
 from shared.settings import Database
 from shared.time import SECOND, to_datetime
@@ -56,13 +58,20 @@ WHERE l.symbol = $1 AND ($2::text IS NULL OR l.source = $2) AND ($3::text IS NUL
 ORDER BY t.event_time, t.sequence, t.id, t.source, t.kind LIMIT $13"""
 
 _MINUTES = """
-SELECT source, symbol, kind, start, open, high, low, close, volume, quote_volume, buy_volume, sell_volume,
-       trade_count, tick_count, late_count, first_time, first_sequence, first_id, last_time, last_sequence, last_id, is_closed
-FROM candles
+SELECT {columns} FROM candles
 WHERE symbol = $1 AND kind = $2 AND start >= $3 AND start < $4 AND (start >= $5 OR source > $6) AND {source}
 ORDER BY start, source LIMIT $8"""
-MINUTES = _MINUTES.format(source="$7::text IS NULL")
-MINUTES_OF_SOURCE = _MINUTES.format(source="source = $7")
+_VALUES = (
+    *("open", "high", "low", "close", "volume", "quote_volume", "buy_volume", "sell_volume", "trade_count", "tick_count", "late_count"),
+    *("first_time", "first_sequence", "first_id", "last_time", "last_sequence", "last_id", "is_closed"),
+)
+# Minutes that start before $9 come without their values: who asks has kept them.
+_MINUTE = f"source, symbol, kind, start, {', '.join(f'CASE WHEN start >= $9 THEN {name} END' for name in _VALUES)}, xmin"
+MINUTES = _MINUTES.format(columns=_MINUTE, source="$7::text IS NULL")
+MINUTES_OF_SOURCE = _MINUTES.format(columns=_MINUTE, source="source = $7")
+# A transaction leaves one state of a row at most, so the row's key and the transaction that wrote it tell its state.
+VERSIONS = _MINUTES.format(columns="start, source, xmin", source="$7::text IS NULL")
+VERSIONS_OF_SOURCE = _MINUTES.format(columns="start, source, xmin", source="source = $7")
 
 # The sources of a symbol and kind, with when each was first and last heard of.
 EXTENT = """
@@ -120,10 +129,11 @@ Take = Callable[[Sequence[asyncpg.Record]], bool]
 
 
 class Store:
-    """The pool of reading sessions. It connects when it is first asked, and again after an outage."""
+    """The pool of reading sessions. It connects when it is first asked, and again after an outage; `candles` are rows made before."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], candles: Kept[msgspec.Raw]) -> None:
         self._pool = pool
+        self.candles = candles
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """All rows of one statement; raises `Unavailable`."""
@@ -155,13 +165,19 @@ class Store:
 
 async def connect(database: Database) -> Store:
     """A store on this database; nothing is connected yet."""
+    candles = Kept[msgspec.Raw]()
+
+    async def begin(connection: Any) -> None:
+        candles.clear()  # another server, or a restored one, may give the same numbers to other transactions
+        await _prepare(connection)
+
     pool = await asyncpg.create_pool(
         database.url.get_secret_value(),
         min_size=0,
         max_size=database.pool_size,
         timeout=CONNECT_SECONDS,
         command_timeout=STATEMENT_SECONDS + 2,
-        init=_prepare,
+        init=begin,
         reset=_keep,
         server_settings={
             "application_name": "tickplant-api",
@@ -172,7 +188,7 @@ async def connect(database: Database) -> Store:
             "idle_in_transaction_session_timeout": "30s",
         },
     )
-    return Store(pool)
+    return Store(pool, candles)
 
 
 def day(us: int) -> date:

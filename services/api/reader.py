@@ -17,7 +17,7 @@ from shared.aggregations.candles import Key, fold, merge
 from shared.events import Candle, Kind
 from shared.time import LATEST, MINUTE, floor
 
-Page = tuple[list[answers.Candle], Place | None]
+Page = tuple[Sequence[answers.Candle | msgspec.Raw], Place | None]
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -40,6 +40,14 @@ class Query(msgspec.Struct, frozen=True):
         start = floor(self.start or 0, self.interval)
         return start if self.after is None else max(start, self.after.start)
 
+    def stored(self) -> tuple[str, Kind, int, int, int, str, str | None]:
+        """What is asked of the store: the minutes from the page's first window on."""
+        end = LATEST if self.end is None else intervals.ceiling(self.end, self.interval)
+        start, edge, source = self.first(), self.first(), ""
+        if self.after is not None and self.after.start >= start:
+            edge, source = self.after.start + self.interval, self.after.source
+        return self.symbol, self.kind, start, end, edge, source, self.source
+
     def like(self) -> Like:
         """What the rows have in common."""
         return Like(self.symbol, self.kind, self.interval, closing_known=self.as_of is None)
@@ -47,22 +55,45 @@ class Query(msgspec.Struct, frozen=True):
 
 async def read(store: Store, query: Query) -> Page:
     """The rows of the page, and the place it ends at if there are more."""
-    return await (_windows(store, query) if query.filling == "none" else _filled(store, query))
+    if query.filling != "none":
+        return await _filled(store, query)
+    return await (_minutes(store, query) if query.interval == MINUTE and query.as_of is None else _windows(store, query))
+
+
+async def _minutes(store: Store, query: Query) -> Page:
+    """Minutes as they are stored, read and made anew from the first that changed since it was last asked for.
+
+    A page is of one snapshot: where a minute before that one changed meanwhile, the page is read once more, from there.
+    """
+    values = *query.stored(), query.limit + 1
+    of_source = query.source is not None
+    found = await store.fetch(queries.VERSIONS_OF_SOURCE if of_source else queries.VERSIONS, *values)
+    rows = [store.candles.get((query.symbol, query.kind, *version)) for version in found]
+    while None in rows:
+        since = found[rows.index(None)]["start"]
+        found = await store.fetch(queries.MINUTES_OF_SOURCE if of_source else queries.MINUTES, *values, since)
+        rows = [_encoded(store, minute, since) for minute in found]
+    page = [known for known in rows[: query.limit] if known is not None]
+    if len(found) <= query.limit:
+        return page, None
+    last = found[query.limit - 1]
+    return page, Place(last["start"], last["source"])
+
+
+def _encoded(store: Store, minute: asyncpg.Record, since: int) -> msgspec.Raw | None:
+    """The row of a stored minute, made and kept where it came with its values."""
+    version = minute["symbol"], minute["kind"], minute["start"], minute["source"], minute["xmin"]
+    known = store.candles.get(version)
+    if known is None and minute["start"] >= since:
+        return store.candles.put(version, answers.encoded(row(records.minute(minute))))
+    return known
 
 
 async def _windows(store: Store, query: Query) -> Page:
     """Windows with ticks only."""
-    end = LATEST if query.end is None else intervals.ceiling(query.end, query.interval)
-    start, edge, source = query.first(), query.first(), ""
-    if query.after is not None and query.after.start >= start:
-        edge, source = query.after.start + query.interval, query.after.source
     windows = Windows(query.interval, query.limit)
     sql = queries.MINUTES if query.source is None else queries.MINUTES_OF_SOURCE
-    values = query.symbol, query.kind, start, end, edge, source, query.source
-    if query.interval == MINUTE:
-        windows.add(map(records.minute, await store.fetch(sql, *values, query.limit + 1)))
-    else:
-        await store.scan(sql, *values, None, take=lambda rows: windows.add(map(records.minute, rows)))
+    await store.scan(sql, *query.stored(), None, 0, take=lambda rows: windows.add(map(records.minute, rows)))
     found, more = windows.page()
     ends_at = place(found[-1]) if more else None
     if query.as_of is not None and found:
@@ -114,7 +145,7 @@ async def _filled(store: Store, query: Query) -> Page:
 async def _between(store: Store, query: Query, start: int, end: int) -> list[Candle]:
     """All candles of the windows in [start, end)."""
     sql = queries.MINUTES if query.source is None else queries.MINUTES_OF_SOURCE
-    rows = await store.fetch(sql, query.symbol, query.kind, start, end, start, "", query.source, None)
+    rows = await store.fetch(sql, query.symbol, query.kind, start, end, start, "", query.source, None, start)
     candles = merged([records.minute(found) for found in rows], query.interval)
     return await _known(store, query, candles) if query.as_of is not None and candles else candles
 

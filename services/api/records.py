@@ -80,7 +80,7 @@ def tick(row: Record) -> answers.Tick:
 
 def minute(row: Record) -> Candle:
     """A row of MINUTES."""
-    source, symbol_, kind, start, open_, high, low, close, volume, quote, buy, sell, trades, ticks, late, *ends, closed = row
+    source, symbol_, kind, start, open_, high, low, close, volume, quote, buy, sell, trades, ticks, late, *ends, closed, _ = row
     first, last = (ends[0], ends[1], ends[2]), (ends[3], ends[4], ends[5])
     prices = open_, high, low, close
     volumes = volume, quote, buy, sell
