@@ -59,7 +59,7 @@ def test_what_is_missing_lies_in_a_recorded_gap_and_everything_else_is_there_onc
 
 def begin(services: Services) -> str:
     """A simulated exchange at 60 trades a second, and the sources that listen to it."""
-    services.configure(SIMULATOR__RATE="60", SIMULATOR__SYMBOLS="BTC-USD")
+    services.configure(SIMULATOR__RATE="60", SIMULATOR__SYMBOLS="BTC-USD", SIMULATOR__RING=str(int(SECONDS * 1000)))
     services.start("simulator")
     services.wait_ready("simulator")
     base = f"http://127.0.0.1:{services.ports['simulator']}"
@@ -74,6 +74,7 @@ def begin(services: Services) -> str:
 def log(simulator: str, venue: str) -> dict[str, Any]:
     """What the exchange issued, by trade id."""
     answer = httpx.get(f"{simulator}/_control/log", params={"venue": venue, "symbol": NATIVE[venue], "kind": "trade"}, timeout=30)
+    assert answer.headers["x-log-complete"] == "true"
     return {str(line["id"]): line for line in map(json.loads, answer.text.splitlines())}
 
 
