@@ -1,10 +1,9 @@
-"""Wires the transformer: one runner over market.raw.v1."""
+"""Wires the transformer: one runner over the raw topics that have a transform."""
 
 import asyncio
+from functools import partial
 
-from services.transformer.checkpoint import Checkpoint
 from services.transformer.clocks import Rules
-from services.transformer.protocol import Transform
 from services.transformer.runner import Runner
 from services.transformer.transforms import TRANSFORMS
 from shared.service import run
@@ -24,14 +23,9 @@ def rules(transformer: Transformer) -> Rules:
 
 async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Runs until `stop`."""
-    given, market = rules(settings.transformer), TRANSFORMS["market"]
-
-    def make(partition: int, at: Checkpoint) -> Transform:
-        return market(partition, at, given, publish_ticks=settings.transformer.publish_ticks)
-
-    runner = Runner(
-        settings.kafka, market.topic, make, health, group="transformer", checkpoint_seconds=settings.transformer.checkpoint_seconds
-    )
+    given = {"rules": rules(settings.transformer), "publish": settings.transformer.publish_ticks}
+    makes = {topic: partial(make, **given) for topic, make in TRANSFORMS.items()}
+    runner = Runner(settings.kafka, makes, health, group="transformer", checkpoint_seconds=settings.transformer.checkpoint_seconds)
 
     async def kafka() -> str | None:
         return None if runner.connected else "not connected to Kafka"

@@ -3,7 +3,7 @@
 import msgspec
 
 from services.transformer.clocks import Clock
-from shared.events import Count, Kind
+from shared.events import Count
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -16,7 +16,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     next_emit: int = 0
     emitted_at: int = 0
     clocks: dict[str, Clock] = {}
-    given_up: list[tuple[str, str, Kind, int]] = []
+    given_up: list[tuple[str | int, ...]] = []
     block: int = 0
     counts: list[Count] = []
 

@@ -6,11 +6,11 @@ from functools import lru_cache
 import msgspec
 
 from shared.errors import Rejected
-from shared.events import Candle, GivenUp, Marker, Origin, Tally, Tick
+from shared.events import Candle, GivenUp, Marker, MinuteGivenUp, Origin, ServiceEvent, ServiceMinute, Tally, Tick
 from shared.partitioning import partition
 from shared.records import Record, control_kind
 from shared.time import to_iso
-from shared.topics import CANDLES, DEAD_LETTERS, TICKS, Topic
+from shared.topics import CANDLES, DEAD_LETTERS, EVENTS_OF, MINUTES, OPS_EVENTS, TICKS, Topic, derived
 
 encode = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -33,7 +33,7 @@ def tick(event: Tick) -> Output:
 
 @lru_cache(maxsize=65536)
 def place(symbol: str) -> tuple[int, bytes]:
-    """The partition and key of a symbol's ticks."""
+    """The partition and key of a symbol's ticks, or of a service's events."""
     key = symbol.encode()
     return partition(key, TICKS.partitions), key
 
@@ -44,26 +44,38 @@ def candle(event: Candle | GivenUp) -> Output:
     return Output(CANDLES, partition(event.symbol.encode(), CANDLES.partitions), key, encode(event))
 
 
+def service_event(event: ServiceEvent) -> Output:
+    """An operational event, keyed by its service."""
+    return Output(OPS_EVENTS, *place(event.service), encode(event))
+
+
+def minute(event: ServiceMinute | MinuteGivenUp) -> Output:
+    """A live minute's state, keyed by its whole identity and partitioned by service."""
+    number, name = place(event.service)
+    return Output(MINUTES, number, b"%b|%d" % (name, event.start), encode(event))
+
+
 def tally(event: Tally) -> Output:
     """Counts of a block, in the partition numbered as the raw one."""
-    return Output(TICKS, event.partition % TICKS.partitions, b"tally", encode(event))
+    topic = EVENTS_OF[event.topic]
+    return Output(topic, event.partition % topic.partitions, b"tally", encode(event))
 
 
 def markers(event: Marker) -> list[Output]:
     """A run's marker for every partition of every derived topic."""
     value = encode(event)
-    return [Output(topic, p, event.run.encode(), value, _MARKER) for topic in (TICKS, DEAD_LETTERS) for p in range(topic.partitions)]
+    return [Output(topic, p, event.run.encode(), value, _MARKER) for topic in derived(event.topic) for p in range(topic.partitions)]
 
 
 ADDED = frozenset({"error_reason", "error_message", "error_source", "received_at", "origin", "attempts"})
 _MARKER = (("ce_type", b"tickplant.marker"),)
 
 
-def dead_letter(record: Record, fault: Rejected, origin: Origin, source: str, received_at: int) -> Output:
+def dead_letter(topic: Topic, record: Record, fault: Rejected, origin: Origin, source: str, received_at: int) -> Output:
     """The record's own bytes, key, headers and timestamp, with why it was rejected, in the partition numbered as the raw one.
 
     A control record's type is renamed: in the topic of dead letters it must not act as one. So are headers named as those added here:
-    the first of a name is the one that is read.
+    the first of a name is the one that is read. Raw topics share the topic of dead letters, so an origin there names its own.
     """
     taken = {*ADDED, "ce_type"} if control_kind(record.headers) is not None else ADDED
     headers = [
@@ -72,7 +84,7 @@ def dead_letter(record: Record, fault: Rejected, origin: Origin, source: str, re
         ("error_message", fault.message.encode()),
         ("error_source", source.encode()),
         ("received_at", to_iso(received_at).encode()),
-        ("origin", str(origin).encode()),
+        ("origin", f"{topic.name}/{origin}".encode()),
         ("attempts", b"1"),
     ]
     return Output(DEAD_LETTERS, record.partition % DEAD_LETTERS.partitions, record.key, record.value, headers, record.timestamp)

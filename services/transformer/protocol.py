@@ -1,13 +1,17 @@
-"""What the runner asks of a transform: values in, values out, and a checkpoint that says how far it is."""
+"""What the runner asks of a transform: values in, values out, and a checkpoint that says how far it is; and what a raw topic's flow is."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 from services.transformer.checkpoint import Checkpoint
-from services.transformer.clocks import Clock
+from services.transformer.clocks import Clock, Rules
 from services.transformer.outputs import Output
-from services.transformer.windows import Windows
+from services.transformer.tallies import Tallies
+from services.transformer.windows import Window, Windows
+from shared.aggregations import Aggregation
+from shared.events import Origin
 from shared.records import Record
+from shared.topics import Topic
 
 
 class Transform(Protocol):
@@ -28,3 +32,56 @@ class Transform(Protocol):
 
     def checkpoint(self) -> Checkpoint:
         """The state, once everything returned is acknowledged."""
+
+
+class Make(Protocol):
+    """Makes the transform of one partition."""
+
+    def __call__(self, partition: int, at: Checkpoint, rules: Rules, *, publish: bool) -> Transform:
+        """With `publish` false only aggregates and rejections leave, no live events."""
+
+
+class Raw(Protocol):
+    """A data record, read: whom it is counted under."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def received_at(self) -> int: ...  # us
+    @property
+    def run(self) -> str | None: ...
+
+
+class Flow(Protocol):
+    """What the records of a raw topic mean, and where what they give goes."""
+
+    @property
+    def topic(self) -> Topic: ...
+    @property
+    def aggregation(self) -> Aggregation: ...
+
+    def read(self, record: Record) -> Any:
+        """The `Raw` of a data record; never raises."""
+
+    def events(self, raw: Any, origin: Origin, max_skew: int) -> Iterator[Any]:
+        """Its events, each with its envelope; yields `Rejected` for one of several, raises it for the rest."""
+
+    def event(self, event: Any) -> Output:
+        """An event to publish."""
+
+    def partial(self, partial: Any) -> Output:
+        """A window's state to publish."""
+
+    def entered(self, record: Record, event: Any, clock: Clock, window: Window) -> None:
+        """A live event has entered a window."""
+
+    def advance(
+        self, records: Sequence[Record], at: int, log_time: int, stop: tuple[int, int], windows: Windows, tallies: Tallies, out: list[Output]
+    ) -> tuple[int, int]:
+        """Takes records from index `at` in a faster way than the machine's, if there is one, below `stop` (ms, offset).
+
+        Returns the index of the first not taken, and the log time (us).
+        """
+
+    def forget(self) -> None:
+        """Windows have gone that `entered` told of."""

@@ -1,11 +1,11 @@
-"""Moves records between Kafka and one transform a partition. Order: outputs acknowledged, checkpoint acknowledged, group offset.
+"""Moves records between Kafka and one transform a raw partition. Order: outputs acknowledged, checkpoint acknowledged, group offset.
 
 A failure drops all state: the partitions restart from their last checkpoint, and what is published again is identical.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from services.transformer import checkpoint as checkpoints
 from services.transformer.checkpoint import Checkpoint
@@ -19,7 +19,7 @@ from shared.settings import Kafka
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
-from shared.topics import CHECKPOINTS, Topic
+from shared.topics import CHECKPOINTS, TOPICS
 
 Make = Callable[[int, Checkpoint], Transform]
 POLL_MS = 200
@@ -30,10 +30,11 @@ UNACKNOWLEDGED = 64  # batches in flight before the loop waits for them
 class Runner:
     """One group member; `run` returns when `stop` is set, everything done being checkpointed."""
 
-    def __init__(self, kafka: Kafka, topic: Topic, make: Make, health: Health, *, group: str, checkpoint_seconds: float) -> None:
-        self._kafka, self._topic, self._make, self._health = kafka, topic, make, health
+    def __init__(self, kafka: Kafka, makes: Mapping[str, Make], health: Health, *, group: str, checkpoint_seconds: float) -> None:
+        """`makes` has a way to make a transform for each raw topic's name."""
+        self._kafka, self._makes, self._health = kafka, makes, health
         self._group, self._pause = group, checkpoint_seconds
-        self._consumer = Consumer(kafka, group=group, topics=[topic])
+        self._consumer = Consumer(kafka, group=group, topics=[topic for topic in TOPICS if topic.name in makes])
         self._producer = self._new_producer()
         self._states: dict[TopicPartition, Transform] = {}
         self._done: dict[TopicPartition, int] = {}
@@ -66,7 +67,7 @@ class Runner:
         polled = await self._consumer.poll(POLL_MS, POLL_RECORDS)
         for partition, records in polled.items():
             if state := self._states.get(partition):
-                metrics.RECORDS_IN.labels(self._topic.name).inc(len(records))
+                metrics.RECORDS_IN.labels(self._consumer.topic_of(partition)).inc(len(records))
                 self._add(state.step(records))
         await self._producer.push()
         if self._producer.unacknowledged > UNACKNOWLEDGED:
@@ -92,7 +93,7 @@ class Runner:
 
     async def _initialise(self) -> None:
         """Loads each new partition's checkpoint and seeks to where its windows begin."""
-        wanted = sorted(self._consumer.uninitialised, key=lambda tp: tp.partition)
+        wanted = sorted(self._consumer.uninitialised, key=lambda tp: (tp.topic, tp.partition))
         ranges = await self._consumer.range(wanted)
         async with Log(self._kafka) as reader:
             for partition in wanted:
@@ -104,13 +105,13 @@ class Runner:
                     await self._producer.flush()
                 if partition not in self._consumer.uninitialised:
                     return  # rebalanced meanwhile
-                state = self._states[partition] = self._make(partition.partition, at)
+                state = self._states[partition] = self._makes[self._consumer.topic_of(partition)](partition.partition, at)
                 if hole:
-                    log().error("the log lost records before they were read", partition=partition.partition, first=hole[0], next=hole[1])
+                    log().error("the log lost records before they were read", partition=str(partition), first=hole[0], next=hole[1])
                     self._add([state.lost(*hole)])
                 self._done[partition] = at.next_offset
                 self._consumer.seek(partition, at.replay_from)
-        log().info("partitions taken", partitions=[tp.partition for tp in wanted])
+        log().info("partitions taken", partitions=[f"{self._consumer.topic_of(tp)}/{tp.partition}" for tp in wanted])
         metrics.ASSIGNED.set(len(self._consumer.ready))
 
     async def _checkpoint(self) -> None:
@@ -134,7 +135,7 @@ class Runner:
         self._producer.add(CHECKPOINTS, partition.partition, self._key(partition), checkpoints.encode(at))
 
     def _key(self, partition: TopicPartition) -> bytes:
-        return checkpoints.key(self._group, self._topic.name, partition.partition)
+        return checkpoints.key(self._group, self._consumer.topic_of(partition), partition.partition)
 
     def _show(self) -> None:
         metrics.OPEN_WINDOWS.set(sum(len(state.windows) for state in self._states.values()))

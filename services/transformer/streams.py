@@ -34,7 +34,7 @@ class Stream:
     def enter(self, symbol: str, window: Window) -> None:
         """The window that the stream's next trades probably belong to."""
         self.symbol, self.window = symbol, window
-        self.start, self.end = window.key[3], window.key[3] + MINUTE
+        self.start, self.end = window.key[-1], window.key[-1] + MINUTE
 
 
 class Streams:

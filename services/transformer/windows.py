@@ -1,10 +1,13 @@
-"""The open live windows of one raw partition: each a fold of the distinct ticks that the watermark still allowed in."""
+"""The open live windows of one raw partition: each a fold of the distinct events that the watermark still allowed in."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from shared.aggregations.candles import Fold, Key, Row, row
-from shared.events import Candle, GivenUp, Origin, Tick
+from shared.aggregations import Aggregation, candles
+from shared.events import Origin
 from shared.time import LATEST, MINUTE
+
+Key = tuple[Any, ...]  # whose window it is first, its start last
 
 FAR = LATEST
 
@@ -14,84 +17,84 @@ class Window:
 
     __slots__ = ("_fold", "dirty", "first_offset", "ids", "key", "last", "opened_at", "rows")
 
-    def __init__(self, key: Key, offset: int, log_time: int) -> None:
+    def __init__(self, aggregation: Aggregation, key: Key, offset: int, log_time: int) -> None:
         self.key = key
-        self._fold = Fold()
-        self.rows: list[Row] = []
+        self._fold = aggregation.Fold()
+        self.rows: list[Any] = []
         self.ids: set[str] = set()
         self.first_offset = offset
         self.opened_at = log_time
         self.dirty = False
-        self.last = (offset, 0)  # offset and index of the newest tick
+        self.last = (offset, 0)  # offset and index of the newest event
 
-    def candle(self, epoch: int, partition: int, *, closed: bool = False) -> Candle:
-        """The window's candle as it stands."""
+    def partial(self, epoch: int, partition: int, *, closed: bool = False) -> Any:
+        """The window's aggregate as it stands."""
         self._fold.extend(self.rows)
         self.rows.clear()
-        return self._fold.candle(self.key, closed=closed, last_origin=Origin(epoch, partition, *self.last))
+        return self._fold.partial(self.key, closed=closed, last_origin=Origin(epoch, partition, *self.last))
 
 
 class Windows:
-    """All open windows of a partition, by source. `given_up` are those the stream no longer holds and must not open again."""
+    """All open windows of a partition, by whose they are. `given_up` are those the stream no longer holds and must not open again."""
 
-    def __init__(self, epoch: int, partition: int, given_up: set[Key] | None = None) -> None:
-        self._place = (epoch, partition)
+    def __init__(self, epoch: int, partition: int, given_up: set[Key] | None = None, aggregation: Aggregation = candles) -> None:
+        self._place, self._aggregation = (epoch, partition), aggregation
         self._open: dict[str, dict[Key, Window]] = {}
         self.given_up: set[Key] = given_up or set()
         self._ends: dict[str, int] = {}
         for key in self.given_up:
-            self._ends[key[0]] = min(self.first_end(key[0]), key[3] + MINUTE)
+            self._ends[key[0]] = min(self.first_end(key[0]), key[-1] + MINUTE)
 
     def at(self, key: Key, offset: int, log_time: int) -> Window | None:
         """The open window of that key, made if need be; None for one that was given up."""
         opened = self._open.setdefault(key[0], {})
         window = opened.get(key)
         if window is None and key not in self.given_up:
-            window = opened[key] = Window(key, offset, log_time)
-            self._ends[key[0]] = min(self.first_end(key[0]), key[3] + MINUTE)
+            window = opened[key] = Window(self._aggregation, key, offset, log_time)
+            self._ends[key[0]] = min(self.first_end(key[0]), key[-1] + MINUTE)
         return window
 
-    def add(self, key: Key, tick: Tick, log_time: int, *, dirty: bool = True) -> None:
-        """Takes a tick into its window, once per id; `dirty` unless it was published before a restart."""
-        window, taken = self.at(key, tick.origin.offset, log_time), row(tick)
+    def add(self, key: Key, event: Any, log_time: int, *, dirty: bool = True) -> None:
+        """Takes an event into its window, once per id; `dirty` unless it was published before a restart."""
+        window, taken = self.at(key, event.origin.offset, log_time), self._aggregation.row(event)
         if window is not None and taken[2] not in window.ids:
             window.ids.add(taken[2])
             window.rows.append(taken)
-            window.last = (tick.origin.offset, tick.origin.index)
+            window.last = (event.origin.offset, event.origin.index)
             window.dirty |= dirty
 
     def first_end(self, source: str) -> int:
         """The watermark at which the source's next window closes or is forgotten."""
         return self._ends.get(source, FAR)
 
-    def due(self, source: str, watermark: int) -> Iterator[Candle]:
+    def due(self, source: str, watermark: int) -> Iterator[Any]:
         """Closes the source's windows that the watermark has passed, in key order."""
         if watermark < self.first_end(source):
             return
         opened = self._open.get(source, {})
-        for key in sorted(key for key in opened if key[3] + MINUTE <= watermark):
-            yield opened.pop(key).candle(*self._place, closed=True)
-        self.given_up -= {key for key in self.given_up if key[0] == source and key[3] + MINUTE <= watermark}
-        left = [key[3] + MINUTE for key in (*opened, *self.given_up) if key[0] == source]
+        for key in sorted(key for key in opened if key[-1] + MINUTE <= watermark):
+            yield opened.pop(key).partial(*self._place, closed=True)
+        self.given_up -= {key for key in self.given_up if key[0] == source and key[-1] + MINUTE <= watermark}
+        left = [key[-1] + MINUTE for key in (*opened, *self.given_up) if key[0] == source]
         self._ends[source] = min(left, default=FAR)
 
-    def changed(self) -> Iterator[Candle]:
+    def changed(self) -> Iterator[Any]:
         """The windows that grew since they were last published."""
         for _, opened in sorted(self._open.items()):
             for key in sorted(opened):
                 window = opened[key]
                 if window.dirty:
                     window.dirty = False
-                    yield window.candle(*self._place)
+                    yield window.partial(*self._place)
 
-    def give_up(self, offset: int, log_time: int, *, age: int, records: int) -> Iterator[GivenUp]:
+    def give_up(self, offset: int, log_time: int, *, age: int, records: int) -> Iterator[Any]:
         """Drops windows open for longer than `age` (log time) or `records` offsets, so that a rebuild stays bounded."""
         for _, opened in sorted(self._open.items()):
             for key, window in sorted(opened.items()):
                 if log_time - window.opened_at > age or offset - window.first_offset > records:
                     del opened[key]
                     self.given_up.add(key)
-                    yield GivenUp(*key[:3], MINUTE, key[3], Origin(*self._place, *window.last))
+                    yield self._aggregation.given_up(key, Origin(*self._place, *window.last))
 
     def replay_from(self, default: int) -> int:
         """The first offset that an open window still needs."""
@@ -99,7 +102,7 @@ class Windows:
 
     def end(self, source: str) -> int:
         """The end of the source's last open window; 0 without one."""
-        return max((key[3] + MINUTE for key in self._open.get(source, ())), default=0)
+        return max((key[-1] + MINUTE for key in self._open.get(source, ())), default=0)
 
     def __len__(self) -> int:
         return sum(len(opened) for opened in self._open.values())

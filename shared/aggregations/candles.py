@@ -10,7 +10,7 @@ from operator import mul
 
 import msgspec
 
-from shared.events import NOWHERE, Candle, IndexPrice, Kind, Origin, Quote, Side, Tick, Trade
+from shared.events import NOWHERE, Candle, GivenUp, IndexPrice, Kind, Origin, Quote, Side, Tick, Trade
 from shared.money import EXACT, ZERO, quotient
 from shared.time import MINUTE, floor
 
@@ -25,7 +25,7 @@ Row = tuple[int, int, str, Decimal, Decimal | None, Side | None]
 
 
 class Fold:
-    """The growing fold of one window: `extend` it by rows of distinct ticks, read `candle`."""
+    """The growing fold of one window: `extend` it by rows of distinct ticks, read `partial`."""
 
     __slots__ = ("buy", "close", "count", "first", "high", "last", "late", "low", "open", "quote", "sell", "volume")
 
@@ -62,7 +62,7 @@ class Fold:
             self.buy = sum([size for row, size in zip(rows, sizes, strict=True) if row[5] == "buy"], self.buy)
             self.sell = sum([size for row, size in zip(rows, sizes, strict=True) if row[5] == "sell"], self.sell)
 
-    def candle(self, key: Key, *, closed: bool = False, last_origin: Origin = NOWHERE) -> Candle:
+    def partial(self, key: Key, *, closed: bool = False, last_origin: Origin = NOWHERE) -> Candle:
         """The candle of everything added."""
         *_, kind, start = key
         volumes: _Volumes = (self.volume, self.quote, self.buy, self.sell) if kind == "trade" else (None, None, None, None)
@@ -84,6 +84,11 @@ def row(tick: Tick) -> Row:
         return tick.event_time, tick.sequence, tick.quote_id, EXACT.multiply(EXACT.add(tick.bid, tick.ask), HALF), None, None
     index: IndexPrice = tick  # type: ignore[assignment]
     return index.event_time, index.sequence, index.index_id, index.price, None, None
+
+
+def given_up(window: Key, last_origin: Origin) -> GivenUp:
+    """What the stream says of a window that it no longer holds."""
+    return GivenUp(*window[:3], MINUTE, window[3], last_origin)
 
 
 def fold(ticks: Iterable[Tick]) -> dict[Key, Candle]:
@@ -108,7 +113,7 @@ def whole(window: Key, ticks: Sequence[Tick]) -> Candle:
     """The candle of distinct ticks of one window."""
     found = Fold()
     found.extend([row(tick) for tick in ticks], [tick.late for tick in ticks].count(True))
-    return found.candle(window)
+    return found.partial(window)
 
 
 def merge(a: Candle, b: Candle) -> Candle:
@@ -156,7 +161,7 @@ def vwap(candle: Candle) -> Decimal | None:
     return quotient(candle.quote_volume, candle.volume)
 
 
-def same_ticks(a: Candle, b: Candle) -> bool:
+def same(a: Candle, b: Candle) -> bool:
     """Whether two candles hold the same values; closing, lateness and origin apart."""
     return all(getattr(a, name) == getattr(b, name) for name in COMPARED)
 

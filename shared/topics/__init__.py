@@ -48,8 +48,8 @@ CANDLES = Topic("market.candles.v1", "Candle, GivenUp", "source|symbol|kind|inte
 TRADING_EVENTS = Topic("trading.events.v1", "Order, Trade, Nbbo", "symbol")
 FILLS = Topic("trading.fills.v1", "Fill", "symbol", retention_mib=32)
 SUMMARIES = Topic("trading.summaries.v1", "OrderSummary", "order_id", "compact,delete", 7, 32)
-OPS_EVENTS = Topic("ops.events.v1", "ServiceEvent", "service", retention_mib=16)
-MINUTES = Topic("ops.minutes.v1", "ServiceMinute", "service|minute", "compact,delete", 7, 16)
+OPS_EVENTS = Topic("ops.events.v1", "ServiceEvent, Marker, Tally", "service", retention_mib=16)
+MINUTES = Topic("ops.minutes.v1", "ServiceMinute, MinuteGivenUp", "service|start, partitioned by service", "compact,delete", 7, 16)
 RUNS = Topic("pipeline.runs.v1", "Run", "run_id", "compact,delete", 30, 8)
 SOURCES = Topic("pipeline.sources.v1", "source state", "source", "compact,delete", 30, 8)
 DEAD_LETTERS = Topic("pipeline.dlq.v1", "the rejected record's own bytes", "original key", "delete", 90, 32, limit=DEAD_LETTER_LIMIT)
@@ -71,6 +71,13 @@ TOPICS: Final = (
     DEAD_LETTERS,
     CHECKPOINTS,
 )
+# Where the events of a raw topic go.
+EVENTS_OF: Final = {MARKET_RAW.name: TICKS, TRADING_RAW.name: TRADING_EVENTS, OPS_RAW.name: OPS_EVENTS}
+
+
+def derived(raw: str) -> tuple[Topic, Topic]:
+    """The topics that a raw topic's values go to: events, and what was rejected."""
+    return EVENTS_OF[raw], DEAD_LETTERS
 
 
 def differences(topic: Topic, partitions: int, config: dict[str, str]) -> Iterator[str]:

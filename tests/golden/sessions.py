@@ -12,7 +12,7 @@ from services.fetcher.protocol import Reader
 from services.transformer.checkpoint import start
 from services.transformer.clocks import Rules
 from services.transformer.outputs import Output
-from services.transformer.transforms.market import Market
+from services.transformer.transforms.market import machine
 from shared.events import Count, Marker, Tally, Tick, TickRecord
 from shared.topics import DEAD_LETTERS, TICKS
 from tests.fixtures.records import Kept
@@ -41,7 +41,7 @@ def outputs(reader: Reader, data: bytes, *, chunk: int = 50_000) -> list[Output]
         log.append(Kept(len(log), INGESTED_MS + len(log), key, value, tuple(headers), partition))
     published: list[Output] = []
     for partition, log in logs.items():
-        market = Market(partition, start(1, 0), Rules())
+        market = machine(partition, start(1, 0), Rules())
         published += market.step(log) + market.tally()
     return published
 

@@ -59,7 +59,7 @@ def reject(kafka: Kafka, *given: tuple[Record, Reason, str, int]) -> None:
             for record, reason, message, index in given:
                 source = (record.key or b"").split(b"|")[0].decode()
                 origin = Origin(1, record.partition, record.offset, index)
-                letter = outputs.dead_letter(record, Rejected(reason, message), origin, source, record.timestamp * 1000)
+                letter = outputs.dead_letter(MARKET_RAW, record, Rejected(reason, message), origin, source, record.timestamp * 1000)
                 producer.add(letter.topic, letter.partition, letter.key, letter.value, letter.headers)
             for marker in outputs.markers(Marker("prices-20210108T000000-000001", MARKET_RAW.name, [0], "finished")):
                 producer.add(marker.topic, marker.partition, marker.key, marker.value, marker.headers)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from services.writer.batch import Place, precedence
 from services.writer.protocol import Fenced
 from services.writer.sinks.postgres import PostgresSink, candles
-from shared.aggregations.candles import fold, merge, same_ticks
+from shared.aggregations.candles import fold, merge, same
 from shared.events import Candle, Marker, Origin, Run, Tick, Trade
 from shared.records import Record
 from shared.settings import Database, Kafka, Settings
@@ -141,7 +141,7 @@ def test_any_order_batching_and_repetition_stores_the_same_candles(
     expected = sorted(fold(distinct.values()).values(), key=candles.key)
     found = stored_candles(database_url)
     assert [candles.key(c) for c in found] == [candles.key(c) for c in expected]
-    assert all(same_ticks(a, b) for a, b in zip(found, expected, strict=True))
+    assert all(same(a, b) for a, b in zip(found, expected, strict=True))
     counts = query(database_url, "SELECT sum(stored), sum(duplicate) FROM ledger")[0]
     assert tuple(counts) == (len(distinct), len(ticks) - len(distinct))
 
@@ -166,7 +166,7 @@ def test_the_merge_in_sql_is_the_merge_in_python(database_url: str, a: list[Trad
     found = {candles.key(c): c for c in stored_candles(database_url)}
     assert found.keys() == expected.keys()
     for key, candle in expected.items():
-        assert same_ticks(found[key], candle)
+        assert same(found[key], candle)
         assert found[key].late_count == candle.late_count
 
 

@@ -15,7 +15,8 @@ from services.transformer.checkpoint import decode, encode, start
 from services.transformer.clocks import Rules
 from services.transformer.outputs import Output
 from services.transformer.tallies import BLOCK
-from services.transformer.transforms.market import Market
+from services.transformer.machine import Machine
+from services.transformer.transforms.market import machine
 from shared.events import Candle, CandleRecord, Count, GivenUp, Marker, Origin, Tally, Tick, TickRecord, tick_id
 from shared.records import header
 from shared.time import HOUR
@@ -28,11 +29,11 @@ _candles = msgspec.json.Decoder(CandleRecord).decode
 rules = st.sampled_from(RULES)
 
 
-def new(log: Sequence[Entry], given_rules: Rules) -> Market:
-    return Market(0, start(EPOCH, log[0].record.offset), given_rules)
+def new(log: Sequence[Entry], given_rules: Rules) -> Machine:
+    return machine(0, start(EPOCH, log[0].record.offset), given_rules)
 
 
-def by_record(market: Market, log: Sequence[Entry]) -> list[list[Output]]:
+def by_record(market: Machine, log: Sequence[Entry]) -> list[list[Output]]:
     """The outputs of each record, one at a time."""
     return [market.step([entry.record]) for entry in log]
 
@@ -96,7 +97,7 @@ def test_any_batches_and_any_restarts_give_the_outputs_of_one_pass(log: list[Ent
     published: list[Output] = []
     at = encode(start(EPOCH, log[0].record.offset))
     for before, after in lives:
-        market = Market(0, decode(at), given_rules)
+        market = machine(0, decode(at), given_rules)
         first = market.next_offset
         found = flat(market.step([entry.record for entry in batch]) for batch in before)
         published += found + market.tally()
@@ -105,7 +106,7 @@ def test_any_batches_and_any_restarts_give_the_outputs_of_one_pass(log: list[Ent
         repeated = flat(market.step([entry.record for entry in batch]) for batch in after)
         published += repeated
         assert repeated == flat(reference[place] for place, entry in enumerate(log) if kept <= entry.record.offset < market.next_offset)
-    last = Market(0, decode(at), given_rules)
+    last = machine(0, decode(at), given_rules)
     replay_from, first = decode(at).replay_from, last.next_offset
     found = last.step([entry.record for entry in log if entry.record.offset >= replay_from])
     assert found == flat(reference[place] for place, entry in enumerate(log) if first <= entry.record.offset)

@@ -1,5 +1,7 @@
-"""One pure state machine a raw topic; the runner drives them."""
+"""What the records of each raw topic mean, one module a topic; `machine` makes the state machine of a partition out of it."""
 
-from services.transformer.transforms import market
+from services.transformer.protocol import Make
+from services.transformer.transforms import market, ops
+from shared.topics import MARKET_RAW, OPS_RAW
 
-TRANSFORMS = {"market": market.Market}
+TRANSFORMS: dict[str, Make] = {MARKET_RAW.name: market.machine, OPS_RAW.name: ops.machine}

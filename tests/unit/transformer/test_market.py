@@ -14,7 +14,8 @@ import pytest
 from services.transformer.checkpoint import decode, encode, start
 from services.transformer.clocks import Rules
 from services.transformer.outputs import Output
-from services.transformer.transforms.market import Market
+from services.transformer.machine import Machine
+from services.transformer.transforms.market import machine
 from shared.events import Candle, CandleRecord, Count, GivenUp, Marker, Origin, Tally, Tick, TickRecord, Trade
 from shared.records import header
 from shared.time import DAY, MINUTE, SECOND
@@ -30,8 +31,8 @@ def ms(second: float) -> int:
     return MS + round(second * 1000)
 
 
-def market(rules: Rules | None = None) -> Market:
-    return Market(0, start(EPOCH, 0), rules or Rules())
+def market(rules: Rules | None = None) -> Machine:
+    return machine(0, start(EPOCH, 0), rules or Rules())
 
 
 def ticks(found: Iterable[Output]) -> list[Tick]:
@@ -218,10 +219,10 @@ def test_a_window_open_for_too_long_is_left_to_the_store() -> None:
     assert [tick.late for tick in ticks(found)] == [False, False]
 
 
-def restarted(subject: Market, log: Sequence[Kept]) -> Market:
+def restarted(subject: Machine, log: Sequence[Kept]) -> Machine:
     """A successor that has rebuilt its windows from the log."""
     at = decode(encode(subject.checkpoint()))
-    successor = Market(0, at, Rules())
+    successor = machine(0, at, Rules())
     assert successor.step([record for record in log if at.replay_from <= record.offset < at.next_offset]) == []
     return successor
 
@@ -294,5 +295,5 @@ def test_each_value_of_a_record_has_its_own_index_and_fate() -> None:
     found = subject.step([record])
     assert [tick.origin for tick in ticks(found)] == [Origin(EPOCH, 0, 0, 0), Origin(EPOCH, 0, 0, 2)]
     assert reasons(found) == [b"bad_price"]
-    assert [header(output.headers, "origin") for output in found if output.topic is DEAD_LETTERS] == [b"9/0/0/1"]
+    assert [header(output.headers, "origin") for output in found if output.topic is DEAD_LETTERS] == [b"market.raw.v1/9/0/0/1"]
     assert tallies(subject.tally())[0].counts == [Count("kraken", "", MS * 1000, 3, 1, 0)]

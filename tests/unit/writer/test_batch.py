@@ -148,7 +148,7 @@ def test_only_the_ends_of_live_windows_are_closings() -> None:
 
 
 def letters_record(record: Kept, reason: Rejected, offset: int = 9) -> Kept:
-    output = outputs.dead_letter(record, reason, Origin(1, 0, record.offset), "binance", AT)
+    output = outputs.dead_letter(MARKET_RAW, record, reason, Origin(1, 0, record.offset), "binance", AT)
     return Kept(offset, MS + 5000, output.key, output.value, tuple(output.headers), output.partition)
 
 
@@ -156,7 +156,7 @@ def test_a_dead_letter_is_kept_with_its_reason_origin_and_row() -> None:
     bad = Rejected("bad_price", "p '-1' is not above zero")
     batch = collect({(DEAD_LETTERS.name, 0): [letters_record(row(7, MS, b"x" * 1000, run="prices-1", number=12), bad)]}, {})
     [letter] = batch.letters
-    assert (letter.partition, letter.offset, letter.origin, letter.source) == (0, 9, "1/0/7/0", "binance")
+    assert (letter.partition, letter.offset, letter.origin, letter.source) == (0, 9, "market.raw.v1/1/0/7/0", "binance")
     assert (letter.run, letter.line, letter.reason, letter.message) == ("prices-1", 12, "bad_price", "p '-1' is not above zero")
     assert (letter.received_at, letter.sample) == (AT, b"x" * 512)
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from services.writer.sinks.postgres.connection import Connection
-from shared.aggregations.candles import Key, same_ticks
+from shared.aggregations.candles import Key, same
 from shared.events import Candle, GivenUp
 from shared.time import from_datetime, to_datetime
 from shared.topics import TICKS
@@ -59,4 +59,4 @@ def compare(live: Candle | None, stored: Candle | None) -> str:
         return "mismatch"
     if live.tick_count < stored.tick_count:
         return "more"
-    return "same" if same_ticks(live, stored) else "mismatch"
+    return "same" if same(live, stored) else "mismatch"

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from shared.aggregations.candles import COMPARED, coarsen, fold, merge, same_ticks, vwap
+from shared.aggregations.candles import COMPARED, coarsen, fold, merge, same, vwap
 from shared.events import NOWHERE, Candle, IndexPrice, Kind, Origin, Quote, Side, Tick, Trade
 from shared.time import MINUTE, SECOND
 
@@ -135,9 +135,9 @@ def test_a_coarser_candle_is_closed_only_if_every_part_is() -> None:
 def test_two_candles_differ_by_any_of_their_values(name: str) -> None:
     candle = only([trade(1, "5", "1", "buy", 1)])
     other = {"first": (0, 0, ""), "last": (0, 0, "")}.get(name, 77)
-    assert not same_ticks(candle, msgspec.structs.replace(candle, **{name: other}))
+    assert not same(candle, msgspec.structs.replace(candle, **{name: other}))
 
 
 def test_closing_lateness_and_origin_are_no_difference_of_values() -> None:
     candle = only([trade(1, "5", "1", "buy", 1)])
-    assert same_ticks(candle, msgspec.structs.replace(candle, is_closed=True, from_store=True, late_count=1, last_origin=Origin(1, 2, 3)))
+    assert same(candle, msgspec.structs.replace(candle, is_closed=True, from_store=True, late_count=1, last_origin=Origin(1, 2, 3)))

@@ -1,0 +1,204 @@
+"""The state machine of one raw partition: a raw topic's `Flow` says what its records mean, the machine keeps windows, clocks and counts.
+
+Given the same checkpoint and the same records it returns the same outputs, however the records are split into batches.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from services.transformer import outputs
+from services.transformer.checkpoint import Checkpoint
+from services.transformer.clocks import Clock, Rules
+from services.transformer.outputs import Output
+from services.transformer.protocol import Flow, Raw
+from services.transformer.tallies import BLOCK, Tallies
+from services.transformer.windows import Windows
+from shared.errors import Rejected
+from shared.events import Closed, Connection, Heartbeat, Marker, Origin
+from shared.frames import FAULTS, rejected
+from shared.records import Record, control_kind
+from shared.time import MINUTE
+
+Control = Heartbeat | Closed | Connection | Marker
+_CONTROLS: dict[str, Callable[[bytes], Control]] = {
+    "heartbeat": msgspec.json.Decoder(Heartbeat).decode,
+    "closed": msgspec.json.Decoder(Closed).decode,
+    "connection": msgspec.json.Decoder(Connection).decode,
+    "marker": msgspec.json.Decoder(Marker).decode,
+}
+
+
+class Machine:
+    """The state of one partition of a flow's topic."""
+
+    def __init__(self, flow: Flow, partition: int, at: Checkpoint, rules: Rules, *, publish: bool = True) -> None:
+        self._flow, self._partition, self._rules, self._publish = flow, partition, rules, publish
+        self._key = flow.aggregation.key
+        self._epoch = at.epoch
+        self.next_offset = at.next_offset
+        self._log_time, self._next_emit, self._emitted_at = at.log_time, at.next_emit, at.emitted_at
+        self.clocks = {source: msgspec.structs.replace(clock) for source, clock in at.clocks.items()}
+        self.windows = Windows(at.epoch, partition, set(at.given_up), flow.aggregation)
+        self._tallies = Tallies(flow.topic.name, partition, at.epoch, at.block, at.counts)
+
+    def checkpoint(self) -> Checkpoint:
+        """What a successor needs to go on here; valid once everything returned so far is acknowledged."""
+        return Checkpoint(
+            self._epoch,
+            self.next_offset,
+            self.windows.replay_from(self.next_offset),
+            self._log_time,
+            self._next_emit,
+            self._emitted_at,
+            self.clocks,
+            sorted(self.windows.given_up),
+            self._tallies.block,
+            self._tallies.counts(),
+        )
+
+    def tally(self) -> list[Output]:
+        """The current block's counts, if they changed since they were last published."""
+        return [outputs.tally(self._tallies.snapshot(self.next_offset))] if self._tallies.changed else []
+
+    def lost(self, start: int, end: int) -> Output:
+        """Offsets that the log dropped before they were read."""
+        return outputs.tally(msgspec.structs.replace(self._tallies.snapshot(self.next_offset), lost=(start, end)))
+
+    def step(self, records: Sequence[Record]) -> list[Output]:
+        """Takes records in offset order; those below `next_offset` only rebuild windows."""
+        out: list[Output] = []
+        at, end = 0, len(records)
+        while at < end and records[at].offset < self.next_offset:
+            self._rebuild(records[at])
+            at += 1
+        while at < end:
+            record = records[at]
+            if finished := self._tallies.enter(record.offset):
+                out.append(outputs.tally(finished))
+            self._log_time = max(self._log_time, record.timestamp * 1000)
+            if self._log_time >= self._next_emit:
+                out += self._emit(record.offset)
+            kind = control_kind(record.headers) if record.headers else None
+            out += self._data(record) if kind is None else self._control(kind, record)
+            at = self._advance(records, at + 1, out)
+            self.next_offset = records[at - 1].offset + 1
+        return out
+
+    def _advance(self, records: Sequence[Record], at: int, out: list[Output]) -> int:
+        """Lets the flow take what it can the fast way; returns the index of the first record that it did not."""
+        block_end = (self._tallies.block + 1) * BLOCK
+        stop = self._next_emit // 1000, block_end
+        upto, self._log_time = self._flow.advance(records, at, self._log_time, stop, self.windows, self._tallies, out)
+        return upto
+
+    def _emit(self, offset: int) -> Iterator[Output]:
+        rules = self._rules
+        self._next_emit = self._log_time - self._log_time % rules.emit_interval + rules.emit_interval
+        self._emitted_at = offset
+        for given_up in self.windows.give_up(offset, self._log_time, age=rules.window_age, records=rules.window_records):
+            self._flow.forget()
+            yield self._flow.partial(given_up)
+        for partial in self.windows.changed():
+            yield self._flow.partial(partial)
+
+    def _data(self, record: Record) -> list[Output]:
+        raw = self._flow.read(record)
+        out: list[Output] = []
+        received = rejected = 0
+        try:
+            for event in self._flow.events(raw, self._origin(record), self._rules.max_skew):
+                received += 1
+                if isinstance(event, Rejected):
+                    rejected += 1
+                    out.append(self._reject(record, event, raw, received - 1))
+                else:
+                    out += self._event(record, event)
+        except Rejected as fault:
+            received += 1
+            rejected += 1
+            out.append(self._reject(record, fault, raw, received - 1))
+        self._tallies.add(raw.source, raw.run, raw.received_at, received=received, rejected=rejected, ignored=not received)
+        return out
+
+    def _origin(self, record: Record, index: int = 0) -> Origin:
+        return Origin(self._epoch, self._partition, record.offset, index)
+
+    def _reject(self, record: Record, fault: Rejected, raw: Raw, index: int = 0) -> Output:
+        return outputs.dead_letter(self._flow.topic, record, fault, self._origin(record, index), raw.source, raw.received_at)
+
+    def _event(self, record: Record, event: Any) -> Iterator[Output]:
+        if event.run is not None:
+            yield self._flow.event(event)
+            return
+        key = self._key(event)
+        clock = self.clocks.get(key[0])
+        if clock is None:
+            clock = self.clocks[key[0]] = Clock()
+        if late := key[-1] + MINUTE <= clock.watermark:
+            event = msgspec.structs.replace(event, late=late)
+        else:
+            log_time = record.timestamp * 1000
+            self.windows.add(key, event, log_time)
+            if (window := self.windows.at(key, event.origin.offset, log_time)) is not None:
+                self._flow.entered(record, event, clock, window)
+        if self._publish:
+            yield self._flow.event(event)
+        clock.event(event.event_time, self._log_time, self._rules)
+        yield from self._close(key[0], clock)
+
+    def _close(self, source: str, clock: Clock) -> Iterator[Output]:
+        for partial in self.windows.due(source, clock.watermark):
+            yield self._flow.partial(partial)
+
+    def _control(self, kind: str, record: Record) -> Iterable[Output]:
+        decode = _CONTROLS.get(kind)
+        if decode is None:
+            return ()
+        try:
+            control = decode(record.value or b"")
+        except FAULTS as fault:
+            raw = self._flow.read(record)
+            self._tallies.add(raw.source, raw.run, raw.received_at, received=1, rejected=1)
+            return [self._reject(record, rejected(f"control record {kind}", fault), raw)]
+        if isinstance(control, Marker):
+            return self._mark(control, self._origin(record))
+        return self._move(control)
+
+    def _mark(self, marker: Marker, origin: Origin) -> Iterator[Output]:
+        yield outputs.tally(self._tallies.snapshot(origin.offset + 1))
+        yield from outputs.markers(msgspec.structs.replace(marker, topic=self._flow.topic.name, origin=origin))
+
+    def _move(self, control: Heartbeat | Closed | Connection) -> Iterator[Output]:
+        """What a source's owner says of it moves the source's clock."""
+        clock = self.clocks.setdefault(control.source, Clock())
+        if isinstance(control, Heartbeat):
+            clock.heartbeat(control.epoch, self._log_time, self._rules)
+        elif isinstance(control, Connection):
+            if control.state == "connected":
+                clock.connect(control.epoch, self._log_time)
+        elif control.epoch >= clock.epoch:
+            clock.epoch = control.epoch
+            clock.watermark = max(clock.watermark, self.windows.end(control.source))
+        yield from self._close(control.source, clock)
+
+    def _rebuild(self, record: Record) -> None:
+        """Puts a record's events into exactly the windows that the checkpoint's watermarks leave open; publishes nothing."""
+        if record.headers and control_kind(record.headers) is not None:
+            return
+        raw = self._flow.read(record)
+        if raw.run is not None:
+            return
+        try:
+            for event in self._flow.events(raw, self._origin(record), self._rules.max_skew):
+                if not isinstance(event, Rejected):
+                    self._restore(event, record)
+        except Rejected:
+            return  # it was dead-lettered when it was first read
+
+    def _restore(self, event: Any, record: Record) -> None:
+        key = self._key(event)
+        clock = self.clocks.get(key[0])
+        if clock is None or key[-1] + MINUTE > clock.watermark:
+            self.windows.add(key, event, record.timestamp * 1000, dirty=record.offset >= self._emitted_at)

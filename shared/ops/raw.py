@@ -1,0 +1,53 @@
+"""A record of ops.raw.v1 as what it is: an event pushed or told by a service, or a row of a file."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from shared.errors import Rejected
+from shared.events import Origin, ServiceEvent
+from shared.ops import cleaning, payloads
+from shared.ops.payloads import Fields
+from shared.records import RUN_HEADER, Record, Row, header
+from shared.time import SECOND, to_iso
+
+
+class Raw(NamedTuple):
+    """Fields and receive time of a raw record; `source` is the service that it is counted under, `row` where it came from a file."""
+
+    source: str
+    fields: Fields
+    received_at: int  # us
+    row: Row | None = None
+    fault: Rejected | None = None
+
+    @property
+    def run(self) -> str | None:
+        """The run that brought the record; None for a live one."""
+        return self.row.run if self.row else None
+
+    def event(self, origin: Origin, max_skew: int) -> ServiceEvent:
+        """The event with its envelope; raises `Rejected`. A file may tell of any time, a live event of none ahead of its receipt."""
+        if self.fault is not None:
+            raise self.fault
+        found = cleaning.clean(self.fields)
+        if self.row is None and found.event_time > self.received_at + max_skew:
+            raise Rejected(
+                "future_event_time",
+                f"timestamp {found.timestamp[:80]} is more than {max_skew / SECOND:g} s ahead of its receive time {to_iso(self.received_at)}",
+            )
+        return msgspec.structs.replace(found, received_at=self.received_at, origin=origin, run=self.run)
+
+
+def read(record: Record) -> Raw:
+    """What a data record holds. Never raises: a fault is raised by `event`."""
+    received_at = record.timestamp * 1000
+    run = header(record.headers, RUN_HEADER) if record.headers else None
+    row = Row.parse(run) if run is not None else None
+    try:
+        if run is not None and row is None:
+            raise Rejected("bad_row", f"header {RUN_HEADER} {run[:80]!r} is not `run_id:line:n`")
+        fields = payloads.parse(record.value or b"")
+    except Rejected as fault:
+        return Raw(cleaning.UNKNOWN, {}, received_at, row, fault)
+    return Raw(cleaning.service(fields), fields, received_at, row)
