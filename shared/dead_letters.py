@@ -1,6 +1,7 @@
 """Records of pipeline.dlq.v1 read as what they are, which of them can be replayed, and as what. Pure.
 
-A row of a file is replayed as a row; a live record as a recorded frame, `receive time: bytes`, so that receive time and ids stay the same.
+A row of a file is replayed as a row, an operational event as a row too; another live record as a recorded frame, `receive time: bytes`,
+so that receive time and ids stay the same.
 """
 
 from typing import NamedTuple
@@ -8,9 +9,9 @@ from typing import NamedTuple
 from shared.errors import Rejected
 from shared.partitioning import partition
 from shared.records import RUN_HEADER, Record, Row, control_kind, header
-from shared.runs import RowKind
+from shared.runs import RowKind, raw_topic
 from shared.time import SECOND, from_iso
-from shared.topics import MARKET_RAW
+from shared.topics import OPS_RAW
 
 ADDED = ("error_reason", "error_message", "error_source", "received_at", "origin", "attempts")
 
@@ -41,6 +42,8 @@ class DeadLetter(NamedTuple):
         """The kind of run that replays it; None where its bytes were not kept whole, and for control records."""
         if self.reason == "too_large" or header(self.record.headers, "rejected_ce_type") is not None:
             return None
+        if self.origin.startswith(OPS_RAW.name):
+            return "events"
         return "prices" if self.row is not None and self.row.run.startswith("prices-") else "frames"
 
     def matches(self, reason: str | None, run: str | None) -> bool:
@@ -70,8 +73,9 @@ def replayed(letter: DeadLetter, run_id: str) -> tuple[int, bytes, bytes, list[t
     row = letter.row
     if row is None:
         row = Row(run_id, letter.record.offset + 1, 0)
+    if letter.row is None and letter.rows == "frames":
         value = b"%d.%06d: " % divmod(letter.received_at, SECOND) + value
-    return partition(key, MARKET_RAW.partitions), key, value, [row._replace(run=run_id).header()]
+    return partition(key, raw_topic(run_id).partitions), key, value, [row._replace(run=run_id).header()]
 
 
 def _received_at(given: str, record: Record) -> int:

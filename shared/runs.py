@@ -1,6 +1,7 @@
 """Runs as records of pipeline.runs.v1: their ids, requests and order. A final status holds against any other, however records arrive.
 
-The id begins with how the rows are read (`prices-`, `frames-`), whatever the kind of the run: a replay of price rows is a `prices-…` run.
+The id begins with how the rows are read (`prices-`, `frames-`, `events-`), whatever the kind of the run: a replay of price rows is a
+`prices-…` run.
 """
 
 from typing import Literal, NamedTuple
@@ -11,9 +12,10 @@ from shared.events import Run
 from shared.partitioning import partition
 from shared.records import cloud_event
 from shared.time import to_datetime
-from shared.topics import RUNS
+from shared.topics import MARKET_RAW, OPS_RAW, RUNS, Topic
 
-RowKind = Literal["prices", "frames"]
+RowKind = Literal["prices", "frames", "events"]
+RAW_OF: dict[RowKind, Topic] = {"prices": MARKET_RAW, "frames": MARKET_RAW, "events": OPS_RAW}
 FINAL = frozenset({"published", "finished", "failed"})
 _decode = msgspec.json.Decoder(Run).decode
 
@@ -34,6 +36,13 @@ class FramesRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
     path: str
     provider: str
+    file: dict[str, int] = {}
+
+
+class EventsRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Operational events: lines of JSON, a JSON array or a CSV."""
+
+    path: str
     file: dict[str, int] = {}
 
 
@@ -58,6 +67,11 @@ class Outgoing(NamedTuple):
 def new_id(rows: RowKind, at: int, token: str) -> str:
     """`prices-20210108T000000-3fa9c1` from a time in us and six hex digits."""
     return f"{rows}-{to_datetime(at):%Y%m%dT%H%M%S}-{token}"
+
+
+def raw_topic(run_id: str) -> Topic:
+    """Where the rows of a run go."""
+    return next((topic for rows, topic in RAW_OF.items() if run_id.startswith(f"{rows}-")), MARKET_RAW)
 
 
 def record(run: Run) -> Outgoing:

@@ -127,6 +127,23 @@ class Candle(msgspec.Struct, frozen=True):
     filled: bool
 
 
+class Metric(msgspec.Struct, frozen=True):
+    """A service's minute. Latencies in ms; percentiles to 1 %; `error_rate` is `error_count` / `status_count`."""
+
+    service: str
+    start: Time
+    request_count: int
+    avg_latency_ms: Money | None
+    status_count: int
+    error_count: int
+    error_rate: Money | None
+    p50: Money | None
+    p95: Money | None
+    p99: Money | None
+    late_count: int
+    is_closed: bool
+
+
 class Run(msgspec.Struct, frozen=True):
     """A run, as it last reported itself."""
 

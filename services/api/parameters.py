@@ -95,11 +95,11 @@ class Given:
         except ValueError as fault:
             raise Invalid(name, f"{str(value)[:80]!r} {fault}") from None
 
-    def limit(self, most: int, name: str = "limit") -> int:
+    def limit(self, most: int, name: str = "limit", *, default: int = DEFAULT_LIMIT) -> int:
         """Rows of a page: 1 to `most`."""
         value = self._values.get(name)
         if value is None:
-            return min(DEFAULT_LIMIT, most)
+            return min(default, most)
         if value.isascii() and value.isdigit() and len(value) < 10 and 1 <= int(value) <= most:
             return int(value)
         raise Invalid(name, f"{value[:80]!r} is not a whole number from 1 to {most}")

@@ -123,6 +123,12 @@ CROSS JOIN LATERAL (
 ) d
 WHERE run_id = $1"""
 
+_METRICS = """
+SELECT service, start, request_count, latency_count, latency_sum, status_count, error_count, late_count, buckets, counts, is_closed
+FROM minutes WHERE {service} AND start >= $2 AND start < $3 AND (start, service) > ($4, $5) ORDER BY start, service LIMIT $6"""
+METRICS_OF_ALL = _METRICS.format(service="$1::text IS NULL")
+METRICS_OF_SERVICE = _METRICS.format(service="service = $1")
+
 CHECK = "SELECT 1 FROM latest LIMIT 1"
 
 Take = Callable[[Sequence[asyncpg.Record]], bool]

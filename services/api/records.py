@@ -9,8 +9,9 @@ from asyncpg import Record
 
 from services.api import answers
 from services.api.answers import iso, money, number
+from shared.aggregations import minutes
 from shared.aggregations.candles import fold
-from shared.events import Candle, IndexPrice, Quote, Tick, Trade
+from shared.events import Candle, IndexPrice, Quote, ServiceMinute, Tick, Trade
 from shared.time import MINUTE
 
 
@@ -100,6 +101,33 @@ def fact(row: Record) -> Tick:
 def closes(rows: Iterable[Record]) -> dict[str, Decimal]:
     """The price of the one tick per source in TICKS_BEFORE_AS_OF."""
     return {candle.source: candle.close for candle in fold(map(fact, rows)).values()}
+
+
+def service_minute(row: Record) -> ServiceMinute:
+    """A row of METRICS."""
+    service, start, requests, latencies, total, statuses, errors, late, buckets, counts, closed = row
+    return ServiceMinute(
+        service, start, requests, latencies, total, statuses, errors, late, tuple(zip(buckets, counts, strict=True)), closed
+    )
+
+
+def metric(minute: ServiceMinute) -> answers.Metric:
+    """A minute as it is answered."""
+    p50, p95, p99 = (money(minutes.percentile(minute, percent)) for percent in (50, 95, 99))
+    return answers.Metric(
+        minute.service,
+        iso(minute.start),
+        minute.request_count,
+        money(minutes.average(minute)),
+        minute.status_count,
+        minute.error_count,
+        money(minutes.error_rate(minute)),
+        p50,
+        p95,
+        p99,
+        minute.late_count,
+        minute.is_closed,
+    )
 
 
 def run(row: Record) -> answers.Run:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 if TYPE_CHECKING:
     from shared.dead_letters import DeadLetter
@@ -47,12 +47,12 @@ async def read(found: Settings, places: Places | None = None) -> list[DeadLetter
 
 def plan(letters: Sequence[DeadLetter], places: Places, reason: str | None, run: str | None) -> Plan:
     """The requests that replay the letters, each record once."""
-    from shared.runs import ReplayRequest
+    from shared.runs import ReplayRequest, RowKind
 
     sources = {letter.source for letter in letters}
     requests: list[ReplayRequest] = []
     count = 0
-    for rows in ("prices", "frames"):
+    for rows in get_args(RowKind):
         mine = [letter for letter in letters if letter.rows == rows]
         if mine:
             count += len({letter.record_origin for letter in mine})

@@ -19,7 +19,7 @@ from shared.events import Marker, Run, RunStatus
 from shared.records import cloud_event
 from shared.telemetry import metrics
 from shared.time import to_iso
-from shared.topics import DEAD_LETTERS, MARKET_RAW, RAW_LIMIT, RUNS
+from shared.topics import DEAD_LETTERS, RAW_LIMIT, RUNS
 
 PROGRESS_SECONDS = 0.25
 
@@ -34,6 +34,7 @@ class Ingest:
     def __init__(self, run: Run, publisher: Publisher, pace: Pace, stop: asyncio.Event) -> None:
         self.run = run
         self._publisher, self._pace, self._stop = publisher, pace, stop
+        self._raw = runs.raw_topic(run.run_id)
         self._skip = run.sent
         self._sent, self._rejected = 0, 0
         self._used: set[int] = set()
@@ -71,7 +72,7 @@ class Ingest:
     async def fail(self, message: str) -> None:
         """Ends the run with the fault's message; `aborted` markers follow what it published, now or in an earlier attempt."""
         if self.run.attempts > 1 and self._sent <= self._skip:  # an earlier attempt may have sent rows that this one has not seen
-            self._used = set(range(MARKET_RAW.partitions))
+            self._used = set(range(self._raw.partitions))
         if self._used:
             await self._publisher.acknowledge()
             await self._mark("aborted", message)
@@ -101,11 +102,11 @@ class Ingest:
         for number, records in groups.items():
             self._used.add(number)
             if records:
-                await self._publisher.send(MARKET_RAW, number, records)
+                await self._publisher.send(self._raw, number, records)
 
     async def _wait_for_readers(self) -> None:
         """Until what is in the topics fits their retention; says whom the run waits for."""
-        while (why := await self._pace.hold(self._used)) and not self._stop.is_set():
+        while (why := await self._pace.hold(self._raw, self._used)) and not self._stop.is_set():
             if time.monotonic() >= self._due:
                 await self._progress(f"waiting: {why}")
                 await self._publisher.acknowledge()
@@ -120,10 +121,10 @@ class Ingest:
     async def _mark(self, status: str, message: str) -> None:
         """A marker to each raw partition of the run, behind its acknowledged rows."""
         await self._publisher.acknowledge()
-        run, partitions = self.run, sorted(self._used) or [runs.home(self.run.run_id) % MARKET_RAW.partitions]
+        run, partitions = self.run, sorted(self._used) or [runs.home(self.run.run_id) % self._raw.partitions]
         marker = Marker(
             run.run_id,
-            MARKET_RAW.name,
+            self._raw.name,
             partitions,
             "finished" if status == "finished" else "aborted",
             run.source,
@@ -134,7 +135,7 @@ class Ingest:
         headers = cloud_event("marker", source=run.source, subject=run.run_id, event_id=f"{run.run_id}:end", time_us=run.updated_at)
         value, key = msgspec.json.encode(marker), run.run_id.encode()
         for number in partitions:
-            await self._publisher.send(MARKET_RAW, number, [(key, value, headers, time.time_ns() // 1_000_000)])
+            await self._publisher.send(self._raw, number, [(key, value, headers, time.time_ns() // 1_000_000)])
         await self._publisher.acknowledge()
 
     async def _end(self, status: RunStatus, message: str) -> None:

@@ -11,7 +11,7 @@ from shared.bus.lag import Lag
 from shared.errors import Unavailable
 from shared.settings import Kafka
 from shared.telemetry.logs import log
-from shared.topics import MARKET_RAW, TICKS
+from shared.topics import EVENTS_OF, Topic
 
 POLL_SECONDS = 0.2
 
@@ -23,24 +23,24 @@ class Pace:
         self._kafka, self._most = kafka, most_behind
         self._lag: Lag | None = None
 
-    async def hold(self, partitions: Collection[int]) -> str:
-        """`the transformer is 120,000 records behind in market.raw.v1`; `partitions` are the raw ones that the run uses."""
+    async def hold(self, topic: Topic, partitions: Collection[int]) -> str:
+        """`the transformer is 120,000 records behind in market.raw.v1`; of the raw topic and the partitions that the run uses."""
         if not self._most:
             return ""
         try:
             lag = await self._connected()
-            raw = await lag.behind("transformer", MARKET_RAW)
-            ticks = await lag.behind("postgres", TICKS)
+            raw = await lag.behind("transformer", topic)
+            stored = await lag.behind("postgres", EVENTS_OF[topic.name])
         except Unavailable as fault:
             await self.close()
             await asyncio.sleep(delay(1))
             return f"positions are not known: {fault}"
-        for who, topic, behind in (
-            ("transformer", MARKET_RAW, max((raw[number] for number in partitions), default=0)),
-            ("writer", TICKS, max(ticks.values())),
+        for who, where, behind in (
+            ("transformer", topic, max((raw[number] for number in partitions), default=0)),
+            ("writer", EVENTS_OF[topic.name], max(stored.values())),
         ):
             if behind > self._most:
-                return f"the {who} is {behind:,} records behind in {topic.name}"
+                return f"the {who} is {behind:,} records behind in {where.name}"
         return ""
 
     async def close(self) -> None:

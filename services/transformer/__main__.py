@@ -23,8 +23,8 @@ def rules(transformer: Transformer) -> Rules:
 
 async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Runs until `stop`."""
-    given = {"rules": rules(settings.transformer), "publish": settings.transformer.publish_ticks}
-    makes = {topic: partial(make, **given) for topic, make in TRANSFORMS.items()}
+    given, publish = rules(settings.transformer), settings.transformer.publish_ticks
+    makes = {topic: partial(make, rules=given, publish=publish) for topic, make in TRANSFORMS.items()}
     runner = Runner(settings.kafka, makes, health, group="transformer", checkpoint_seconds=settings.transformer.checkpoint_seconds)
 
     async def kafka() -> str | None:

@@ -13,6 +13,8 @@ from shared.events import Origin
 from shared.records import Record
 from shared.topics import Topic
 
+Stop = tuple[int, int]  # a timestamp in ms and an offset, both not included
+
 
 class Transform(Protocol):
     """The pure state machine of one raw partition."""
@@ -76,9 +78,9 @@ class Flow(Protocol):
         """A live event has entered a window."""
 
     def advance(
-        self, records: Sequence[Record], at: int, log_time: int, stop: tuple[int, int], windows: Windows, tallies: Tallies, out: list[Output]
+        self, records: Sequence[Record], at: int, log_time: int, stop: Stop, windows: Windows, tallies: Tallies, out: list[Output]
     ) -> tuple[int, int]:
-        """Takes records from index `at` in a faster way than the machine's, if there is one, below `stop` (ms, offset).
+        """Takes records from index `at` in a faster way than the machine's, if there is one, below `stop`.
 
         Returns the index of the first not taken, and the log time (us).
         """

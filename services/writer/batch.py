@@ -19,9 +19,14 @@ from shared.events import (
     GivenUp,
     IndexPrice,
     Marker,
+    MinuteGivenUp,
+    MinuteRecord,
     Origin,
     Quote,
     Run,
+    ServiceEvent,
+    ServiceMinute,
+    ServiceRecord,
     SourceState,
     Tally,
     Tick,
@@ -33,7 +38,7 @@ from shared.frames import FAULTS
 from shared.identity import normal
 from shared.records import RUN_HEADER, Record, Row, control_kind, header
 from shared.time import DAY, HOUR, from_iso
-from shared.topics import CANDLES, DEAD_LETTERS, RUNS, SOURCES, TICKS
+from shared.topics import CANDLES, DEAD_LETTERS, MINUTES, OPS_EVENTS, RUNS, SOURCES, TICKS
 
 Place = tuple[str, int]  # topic, partition
 MarkKey = tuple[str, int, int]  # topic, derived partition, raw partition
@@ -44,6 +49,8 @@ Event = TypeVar("Event")
 _ticks = msgspec.json.Decoder(list[TickRecord]).decode
 _tick = msgspec.json.Decoder(TickRecord).decode
 _candle = msgspec.json.Decoder(CandleRecord).decode
+_service = msgspec.json.Decoder(ServiceRecord).decode
+_minute = msgspec.json.Decoder(MinuteRecord).decode
 _source = msgspec.json.Decoder(SourceState).decode
 _run = msgspec.json.Decoder(Run).decode
 _marker = msgspec.json.Decoder(Marker).decode
@@ -78,6 +85,8 @@ class Batch:
     markers: list[tuple[Marker, Place]] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     closings: list[tuple[Candle | GivenUp, int]] = field(default_factory=list)
+    events: dict[str, ServiceEvent] = field(default_factory=dict)
+    minute_closings: list[tuple[ServiceMinute | MinuteGivenUp, int]] = field(default_factory=list)
     runs: dict[str, Run] = field(default_factory=dict)
     sources: list[SourceState] = field(default_factory=list)
     records: int = 0
@@ -91,17 +100,8 @@ def collect(polled: Mapping[Place, Sequence[Record]], marks: Mapping[MarkKey, Or
             continue
         batch.records += len(records)
         batch.next_offsets[place] = records[-1].offset + 1
-        topic, partition = place
-        if topic == TICKS.name:
-            _take_ticks(batch, partition, records)
-        elif topic == CANDLES.name:
-            _take_closings(batch, place, records)
-        elif topic == DEAD_LETTERS.name:
-            _take_letters(batch, partition, records)
-        elif topic == RUNS.name:
-            _take_runs(batch, place, records)
-        elif topic == SOURCES.name:
-            _take_sources(batch, place, records)
+        if take := _TAKES.get(place[0]):
+            take(batch, place, records)
     return batch
 
 
@@ -123,7 +123,36 @@ def _take_closings(batch: Batch, place: Place, records: Sequence[Record]) -> Non
             batch.closings.append((event, place[1]))
 
 
-def _take_ticks(batch: Batch, partition: int, records: Sequence[Record]) -> None:
+def _take_minute_closings(batch: Batch, place: Place, records: Sequence[Record]) -> None:
+    """Likewise, of operational events."""
+    for record in records:
+        event = _read(batch, place, record, _minute) if record.value else None
+        if isinstance(event, MinuteGivenUp) or (event is not None and event.is_closed and not event.from_store):
+            batch.minute_closings.append((event, place[1]))
+
+
+def _take_service_events(batch: Batch, place: Place, records: Sequence[Record]) -> None:
+    for record in records:
+        event = _read(batch, place, record, _service)
+        if isinstance(event, Marker):
+            batch.markers.append((event, place))
+        elif isinstance(event, Tally):
+            batch.tallies.append(event)
+        elif event is not None and _is_new(batch, (*place, event.origin.partition), event.origin):
+            known = batch.events.get(event.event_id, event)
+            kept, dropped = (event, known) if first(event) <= first(known) else (known, event)
+            batch.events[event.event_id] = kept
+            if dropped is not kept:
+                batch.duplicates[ledger_key(dropped)] += 1
+
+
+def first(event: ServiceEvent) -> tuple[int, Origin]:
+    """Of several copies of an operational event the least holds: the first in the log."""
+    return event.received_at, event.origin
+
+
+def _take_ticks(batch: Batch, place: Place, records: Sequence[Record]) -> None:
+    partition = place[1]
     for event in _decode(batch, partition, records):
         if isinstance(event, Marker):
             batch.markers.append((event, (TICKS.name, partition)))
@@ -183,8 +212,8 @@ def fact_key(tick: Tick) -> FactKey:
     return tick.event_time // DAY, tick.source, tick.symbol, tick.kind, tick_id(tick)
 
 
-def ledger_key(tick: Tick) -> LedgerKey:
-    """Where a tick is counted: by source, run and hour of receive time."""
+def ledger_key(tick: Tick | ServiceEvent) -> LedgerKey:
+    """Where a tick or an operational event is counted: by source, run and hour of receive time."""
     return tick.source, tick.run or "", tick.received_at - tick.received_at % HOUR
 
 
@@ -206,10 +235,10 @@ def content(tick: Tick) -> bytes:
     return blake2b("\x1f".join(spelled).encode(), digest_size=8).digest()
 
 
-def _take_letters(batch: Batch, partition: int, records: Sequence[Record]) -> None:
+def _take_letters(batch: Batch, place: Place, records: Sequence[Record]) -> None:
+    partition = place[1]
     for record in records:
         if control_kind(record.headers) == "marker":
-            place = (DEAD_LETTERS.name, partition)
             if marker := _read(batch, place, record, _marker):
                 batch.markers.append((marker, place))
         else:
@@ -236,3 +265,14 @@ def _letter(partition: int, record: Record) -> Letter:
         from_iso(received) if received else record.timestamp * 1000,
         (record.value or b"")[:_SAMPLE],
     )
+
+
+_TAKES: dict[str, Callable[[Batch, Place, Sequence[Record]], None]] = {
+    TICKS.name: _take_ticks,
+    CANDLES.name: _take_closings,
+    OPS_EVENTS.name: _take_service_events,
+    MINUTES.name: _take_minute_closings,
+    DEAD_LETTERS.name: _take_letters,
+    RUNS.name: _take_runs,
+    SOURCES.name: _take_sources,
+}

@@ -73,8 +73,19 @@ class Fold:
 
     def partial(self, key: Key, *, closed: bool = False, last_origin: Origin = NOWHERE) -> ServiceMinute:
         """The minute of everything added."""
-        counts = (self.count, self.latencies, self.latency, self.statuses, self.errors, self.late)
-        return ServiceMinute(*key, *counts, tuple(sorted(self.buckets.items())), closed, False, last_origin)
+        return ServiceMinute(
+            *key,
+            self.count,
+            self.latencies,
+            self.latency,
+            self.statuses,
+            self.errors,
+            self.late,
+            tuple(sorted(self.buckets.items())),
+            closed,
+            False,
+            last_origin,
+        )
 
 
 def key(event: ServiceEvent) -> Key:

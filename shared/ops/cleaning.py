@@ -34,8 +34,8 @@ def service(fields: Fields) -> str:
 def clean(fields: Fields) -> ServiceEvent:
     """The event, without its envelope; raises `Rejected`."""
     given = read(fields)
-    names = [name(given.fields, field) for field, _ in REQUIRED]
-    for value, (field, reason) in zip(names, REQUIRED, strict=True):
+    event_id, owner, kind = (name(given.fields, field) for field, _ in REQUIRED)
+    for value, (field, reason) in zip((event_id, owner, kind), REQUIRED, strict=True):
         if not value:
             raise Rejected(reason, f"the event has no {field}")
     stamp = text(given.fields, "timestamp")
@@ -50,9 +50,7 @@ def clean(fields: Fields) -> ServiceEvent:
     if not user and text(given.fields, "user_id") is not None:
         nulled.append("user_id")
     region = name(given.fields, "region") or None
-    return ServiceEvent(
-        *names, at, stamp, latency, status, user or None, region, given.declared, given.extra, tuple(nulled)
-    )  # fmt: skip
+    return ServiceEvent(event_id, owner, kind, at, stamp, latency, status, user or None, region, given.declared, given.extra, tuple(nulled))
 
 
 def name(fields: Fields, field: str) -> str:

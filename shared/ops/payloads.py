@@ -1,4 +1,7 @@
-"""The fields of one event: a JSON object, or a row of a CSV file behind its header line. Values stay the JSON they came as, digit for digit."""
+"""The fields of one event: a JSON object, or a row of a CSV file behind its header line.
+
+Values stay the JSON they came as, digit for digit.
+"""
 
 import csv
 from functools import lru_cache
@@ -28,7 +31,10 @@ def parse(payload: bytes) -> Fields:
 
 
 def text(fields: Fields, name: str) -> str | None:
-    """A field as text, blanks around it gone: strings as they are, numbers in their own digits, lists and objects as nothing; None if absent."""
+    """A field as text without blanks around it; None if absent.
+
+    Strings are what they say, numbers have their own digits, lists and objects say nothing. Raises `Rejected`.
+    """
     value = bytes(fields.get(name, _ABSENT))
     if value[:1] == b'"':
         return _string(value).strip()

@@ -34,7 +34,7 @@ class Raw(NamedTuple):
         if self.row is None and found.event_time > self.received_at + max_skew:
             raise Rejected(
                 "future_event_time",
-                f"timestamp {found.timestamp[:80]} is more than {max_skew / SECOND:g} s ahead of its receive time {to_iso(self.received_at)}",
+                f"{found.timestamp[:80]} is more than {max_skew / SECOND:g} s ahead of its receive time {to_iso(self.received_at)}",
             )
         return msgspec.structs.replace(found, received_at=self.received_at, origin=origin, run=self.run)
 

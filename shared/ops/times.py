@@ -1,4 +1,4 @@
-"""Timestamps of operational events: ISO-8601, Unix time, dates with slashes, and the format of mail and HTTP; one that names no zone is UTC."""
+"""Timestamps of operational events: ISO-8601, Unix time, dates with slashes, the format of mail and HTTP; UTC where no zone is named."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone

@@ -100,7 +100,7 @@ def test_dead_letters_are_listed_with_their_reasons_and_markers_are_not(kafka_se
 def test_a_dead_letter_is_shown_by_place_or_origin_with_its_bytes(kafka_settings: Kafka, tickplant: Tickplant) -> None:
     reject(kafka_settings, (row(5, b"1610064000278,\xff1", 2), "bad_encoding", "byte 0xff at 51 of the row is not UTF-8", 0))
     number = partition(KEY, 12)
-    shown = tickplant("dlq", "show", f"1/{number}/5/0").output
+    shown = tickplant("dlq", "show", f"market.raw.v1/1/{number}/5/0").output
     assert shown == tickplant("dlq", "show", f"{number}:0").output
     assert "reason:      bad_encoding\nmessage:     byte 0xff at 51 of the row is not UTF-8\n" in shown
     assert "run:         prices-20210108T000000-000001:2:0\n" in shown

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from services.transformer.checkpoint import decode, encode, start
 from services.transformer.clocks import Rules
+from services.transformer.machine import Machine
 from services.transformer.outputs import Output
 from services.transformer.tallies import BLOCK
-from services.transformer.machine import Machine
 from services.transformer.transforms.market import machine
 from shared.events import Candle, CandleRecord, Count, GivenUp, Marker, Origin, Tally, Tick, TickRecord, tick_id
 from shared.records import header

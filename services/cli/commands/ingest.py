@@ -1,4 +1,4 @@
-"""`tickplant ingest prices|frames`: ask the fetcher to read a file.
+"""`tickplant ingest prices|frames|events`: ask the fetcher to read a file.
 
 Invariant: what can be known to be wrong before the file is read is said here, and nothing is published then.
 """
@@ -8,11 +8,14 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.cli import runs, terminal
+
+if TYPE_CHECKING:
+    from shared.runs import RowKind
 
 SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 File = Annotated[Path, typer.Argument(help="The file, plain or gzip; the fetcher must be allowed to read its folder.", show_default=False)]
@@ -24,6 +27,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Bring files in.", no_args_is_help=True)
     group.command()(prices)
     group.command()(frames)
+    group.command()(events)
     app.add_typer(group, name="ingest")
 
 
@@ -68,9 +72,19 @@ def frames(
     _ask("frames", name, FramesRequest(str(_existing(file)), provider), wait=wait)
 
 
-def _ask(kind: str, source: str, request: object, *, wait: bool) -> None:
+def events(
+    file: File,
+    wait: Wait = False,
+) -> None:
+    """Ingest operational events: lines of JSON, a JSON array or a CSV."""
+    from shared.runs import EventsRequest
+
+    _ask("events", "events", EventsRequest(str(_existing(file))), wait=wait)
+
+
+def _ask(kind: RowKind, source: str, request: object, *, wait: bool) -> None:
     found = runs.settings()
-    run = runs.new("prices", "prices", source, request) if kind == "prices" else runs.new("frames", "frames", source, request)
+    run = runs.new(kind, kind, source, request)
     runs.publish(found, [run])
     if wait and not runs.wait(found, run.run_id):
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from services.transformer.checkpoint import Checkpoint
 from services.transformer.clocks import Clock, Rules
 from services.transformer.machine import Machine
 from services.transformer.outputs import Output
+from services.transformer.protocol import Stop
 from services.transformer.streams import Streams
 from services.transformer.tallies import Tallies
 from services.transformer.windows import Window, Windows
@@ -51,7 +52,7 @@ class Market:
             self._streams.enter(record.key, event.source, event.symbol, event.native_symbol, clock, window)
 
     def advance(
-        self, records: Sequence[Record], at: int, log_time: int, stop: tuple[int, int], windows: Windows, tallies: Tallies, out: list[Output]
+        self, records: Sequence[Record], at: int, log_time: int, stop: Stop, windows: Windows, tallies: Tallies, out: list[Output]
     ) -> tuple[int, int]:
         """Takes the plain trades that follow."""
         upto, log_time = self._streams.advance(records, at, log_time, *stop, windows, out)

@@ -7,6 +7,7 @@ from services.transformer.checkpoint import Checkpoint
 from services.transformer.clocks import Clock, Rules
 from services.transformer.machine import Machine
 from services.transformer.outputs import Output
+from services.transformer.protocol import Stop
 from services.transformer.tallies import Tallies
 from services.transformer.windows import Window, Windows
 from shared.aggregations import minutes
@@ -33,7 +34,7 @@ class Ops:
         """Nothing is remembered."""
 
     def advance(
-        self, records: Sequence[Record], at: int, log_time: int, stop: tuple[int, int], windows: Windows, tallies: Tallies, out: list[Output]
+        self, records: Sequence[Record], at: int, log_time: int, stop: Stop, windows: Windows, tallies: Tallies, out: list[Output]
     ) -> tuple[int, int]:
         """There is no faster way."""
         return at, log_time

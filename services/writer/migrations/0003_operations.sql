@@ -64,7 +64,7 @@ CREATE TABLE minute_closings (
     epoch         bigint      NOT NULL,
     raw_offset    bigint      NOT NULL,
     raw_index     integer     NOT NULL,
-    minute        jsonb,                  -- null: given up by the stream
+    partial       jsonb,                  -- null: given up by the stream
     PRIMARY KEY (cluster, service, start)
 );
 CREATE INDEX minute_closings_by_partition ON minute_closings (cluster, partition);

@@ -13,8 +13,8 @@ import pytest
 
 from services.transformer.checkpoint import decode, encode, start
 from services.transformer.clocks import Rules
-from services.transformer.outputs import Output
 from services.transformer.machine import Machine
+from services.transformer.outputs import Output
 from services.transformer.transforms.market import machine
 from shared.events import Candle, CandleRecord, Count, GivenUp, Marker, Origin, Tally, Tick, TickRecord, Trade
 from shared.records import header

@@ -13,7 +13,7 @@ from shared.errors import Rejected
 from shared.events import Candle, GivenUp, IndexPrice, Marker, Origin, Quote, Run, Tally, Tick, Trade
 from shared.runs import record as run_record
 from shared.time import DAY, HOUR, MINUTE
-from shared.topics import CANDLES, DEAD_LETTERS, RUNS, TICKS
+from shared.topics import CANDLES, DEAD_LETTERS, MARKET_RAW, RUNS, TICKS
 from tests.fixtures.records import MS, Kept, control, live, row
 
 AT = MS * 1000

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from services.writer.sinks.postgres.connection import Connection
-from shared.aggregations.candles import Key, same
+from shared.aggregations import Aggregation
+from shared.aggregations.candles import Key
 from shared.events import Candle, GivenUp
 from shared.time import from_datetime, to_datetime
 from shared.topics import TICKS
@@ -51,12 +52,12 @@ async def due(connection: Connection, cluster: str, partitions: Sequence[int]) -
     }
 
 
-def compare(live: Candle | None, stored: Candle | None) -> str:
-    """`same`, `more` (the store knows ticks the stream did not), or `mismatch`: the stream knows what the store does not."""
+def compare(aggregation: Aggregation, live: Any | None, stored: Any | None) -> str:
+    """`same`, `more` (the store knows events the stream did not), or `mismatch`: the stream knows what the store does not."""
     if live is None:
         return "more"
-    if stored is None or live.tick_count > stored.tick_count:
+    if stored is None or live.revision > stored.revision:
         return "mismatch"
-    if live.tick_count < stored.tick_count:
+    if live.revision < stored.revision:
         return "more"
-    return "same" if same(live, stored) else "mismatch"
+    return "same" if aggregation.same(live, stored) else "mismatch"

@@ -6,9 +6,9 @@ import asyncpg
 import msgspec
 
 from services.writer.sinks.postgres.connection import Connection
-from shared.events import Candle, Run
+from shared.events import Candle, Run, ServiceMinute
 from shared.partitioning import partition
-from shared.topics import CANDLES, RUNS
+from shared.topics import CANDLES, MINUTES, RUNS
 
 _PUT = """
 INSERT INTO outbox (topic, key, partition, value) SELECT * FROM unnest($1::text[], $2::bytea[], $3::int[], $4::bytea[])
@@ -27,6 +27,12 @@ def candle(event: Candle) -> Row:
     """A stored candle as the stream's readers know it."""
     key = f"{event.source}|{event.symbol}|{event.kind}|{event.interval}|{event.start}".encode()
     return CANDLES.name, key, partition(event.symbol.encode(), CANDLES.partitions), _encode(event)
+
+
+def minute(event: ServiceMinute) -> Row:
+    """A stored minute as the stream's readers know it."""
+    service = event.service.encode()
+    return MINUTES.name, b"%b|%d" % (service, event.start), partition(service, MINUTES.partitions), _encode(event)
 
 
 def run(event: Run) -> Row:

@@ -9,9 +9,8 @@ from services.writer.sinks.postgres.connection import Connection
 from shared.aggregations.candles import Key
 from shared.events import Marker, Run
 from shared.time import from_datetime, to_datetime
-from shared.topics import DEAD_LETTERS, TICKS
+from shared.topics import derived
 
-COPIES = TICKS.partitions + DEAD_LETTERS.partitions  # of one origin's marker
 FINAL = ("finished", "failed")
 
 _PLACEHOLDER = """
@@ -66,8 +65,13 @@ async def update(connection: Connection, runs: Mapping[str, Run]) -> None:
 
 async def mark(connection: Connection, markers: Iterable[tuple[Marker, Place]]) -> None:
     """Keeps copies of markers."""
-    rows = [(m.run, m.origin.partition, topic, p, len(m.partitions) * COPIES, m.status) for m, (topic, p) in markers]
+    rows = [(m.run, m.origin.partition, topic, p, len(m.partitions) * copies(m.topic), m.status) for m, (topic, p) in markers]
     await connection.executemany(_MARK, sorted(rows))
+
+
+def copies(raw: str) -> int:
+    """How many copies of one origin's marker there are."""
+    return sum(topic.partitions for topic in derived(raw))
 
 
 async def complete(connection: Connection, runs: Collection[str]) -> dict[str, bool]:

@@ -7,10 +7,11 @@ from functools import partial
 
 from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, ledger_key
 from services.writer.protocol import Write
-from services.writer.sinks.postgres import candles, closings, latest, ledger, outbox, runs, sources, ticks
+from services.writer.sinks.postgres import candles, closings, latest, ledger, operations, outbox, runs, sources, ticks
 from services.writer.sinks.postgres.connection import Connection, connect, quiet
 from services.writer.sinks.postgres.facts import Gathered, Prepared, among, prepare
 from services.writer.sinks.postgres.positions import Positions
+from shared.aggregations import candles as candle_rules
 from shared.aggregations.candles import Key, fold, key
 from shared.bus.admin import cluster_id
 from shared.events import Origin, Tick
@@ -19,13 +20,13 @@ from shared.settings import Settings
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
 from shared.time import HOUR
-from shared.topics import CANDLES, DEAD_LETTERS, RUNS, SOURCES, TICKS
+from shared.topics import CANDLES, DEAD_LETTERS, MINUTES, OPS_EVENTS, RUNS, SOURCES, TICKS
 
 
 class PostgresSink:
-    """Ticks, candles, runs and counts in Postgres."""
+    """Events, their aggregates, runs and counts in Postgres."""
 
-    topics = (TICKS, CANDLES, DEAD_LETTERS, RUNS, SOURCES)
+    topics = (TICKS, CANDLES, OPS_EVENTS, MINUTES, DEAD_LETTERS, RUNS, SOURCES)
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -101,11 +102,14 @@ class PostgresSink:
             await ledger.tally(connection, self._cluster, batch.tallies)
         if batch.sources:
             await sources.update(connection, batch.sources)
+        if batch.events:
+            await operations.store(connection, batch.events, counts)
         if not batch.facts:
             return counts
         new, replaced = await self._insert(connection, batch.facts, prepared.rows)
         gathered = among(prepared.gathered, batch.facts, new)
-        counts["stored"], counts["late"] = gathered.stored, gathered.late
+        counts["stored"].update(gathered.stored)
+        counts["late"].update(gathered.late)
         if len(new) < len(batch.facts):
             counts["duplicate"].update(ledger_key(tick) for fact, tick in batch.facts.items() if fact not in new)
         await self._aggregate(connection, gathered, replaced)
@@ -143,6 +147,7 @@ class PostgresSink:
             await closings.wait(connection, self._cluster, batch.closings)
         if partitions := sorted({partition for topic, partition in batch.next_offsets if topic in (TICKS.name, CANDLES.name)}):
             await self._close(connection, partitions, counts)
+        await operations.settle(connection, self._cluster, batch, counts)
         touched = {marker.run for marker, _ in batch.markers} | batch.runs.keys()
         if touched:
             await self._end_runs(connection, batch, touched)
@@ -156,7 +161,7 @@ class PostgresSink:
         stored = {candles.key(candle): candle for candle in await candles.read(connection, ended)}
         again = []
         for window, live in ended.items():
-            outcome = closings.compare(live, stored.get(window))
+            outcome = closings.compare(candle_rules, live, stored.get(window))
             if outcome == "mismatch":
                 metrics.MISMATCHES.inc()
                 counts["mismatch"][window[0], "", window[3] - window[3] % HOUR] += 1
@@ -179,6 +184,7 @@ class PostgresSink:
             if released:
                 await candles.reclose(connection, released)
                 await outbox.put(connection, [outbox.candle(found) for found in await candles.read(connection, released)])
+            await operations.release(connection, run)
             if ended:
                 await outbox.put(connection, [outbox.run(ended)])
 
