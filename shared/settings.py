@@ -40,6 +40,8 @@ class Api(BaseModel):
     port: int = Field(8000, ge=0, le=65535)
     page_limit: int = Field(5000, ge=1)
     as_of_ticks: int = Field(2_000_000, ge=1)
+    max_body_bytes: int = Field(1024 * 1024, ge=1, le=8 * 1024 * 1024)
+    max_events: int = Field(1000, ge=1, description="in one request")
 
 
 class Telemetry(BaseModel):
@@ -48,6 +50,7 @@ class Telemetry(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    report_requests: bool = Field(True, description="tell the requests that are made and answered as operational events")
 
 
 class Transformer(BaseModel):

@@ -8,5 +8,7 @@ parameters, pages, intervals          what a request says: pure
 candles                               windows, coarser candles, filling: pure; `reader` feeds it from the store
 answers, problems, document           what an answer looks like
 
-Invariant: it only reads, and one request reads one state of the store.
+bodies, formats                       the bytes of requests and of answers in CSV
+
+Invariant: it never writes to the store: what is pushed goes to Kafka; and one request reads one state of the store.
 """

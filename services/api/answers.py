@@ -144,6 +144,28 @@ class Metric(msgspec.Struct, frozen=True):
     is_closed: bool
 
 
+class Reject(msgspec.Struct, frozen=True):
+    """A value that could not be used; `sample` is the beginning of its record, `origin` where it was rejected."""
+
+    reason: str
+    message: str
+    source: str
+    run: str | None
+    line: int | None
+    origin: str
+    received_at: Time
+    sample: str
+
+
+class Rejects(msgspec.Struct, frozen=True):
+    """How many were rejected for each reason, how often a field of a kept event became null, and samples, the newest first."""
+
+    counts: dict[str, int]
+    nulled: dict[str, int]
+    results: list[Reject]
+    next_url: str | None
+
+
 class Run(msgspec.Struct, frozen=True):
     """A run, as it last reported itself."""
 

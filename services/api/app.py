@@ -6,6 +6,7 @@ the rest: paths with a variable, HEAD, the documentation, and what is not served
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 
@@ -15,7 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from services.api import document, problems
+from services.api import bodies, document, problems
 from services.api.coalescing import Coalescing
 from services.api.parameters import Given
 from services.api.protocol import Context, Endpoint
@@ -24,7 +25,8 @@ from shared.errors import Unavailable
 from shared.telemetry.metrics import HTTP_SECONDS
 
 REQUEST_SECONDS = 25.0
-Answer = Callable[[Scope], Awaitable[Response]]
+Answer = Callable[[Scope, Receive], Awaitable[Response]]
+SERVICE = "tickplant-api"
 
 
 class Application(FastAPI):
@@ -33,10 +35,10 @@ class Application(FastAPI):
     def __init__(self, context: Context) -> None:
         super().__init__(title="Tickplant", version=document.VERSION, docs_url=None, redoc_url=None, exception_handlers=problems.HANDLERS)
         shared = Coalescing[bytes | Response]()
-        answers = {endpoint.path: answering(endpoint, context, shared) for endpoint in ENDPOINTS}
-        routes = [Route(path, _handler(answer), methods=["GET"]) for path, answer in answers.items()]
+        answers = [(endpoint, answering(endpoint, context, shared)) for endpoint in ENDPOINTS]
+        routes = [Route(endpoint.path, _handler(answer), methods=[endpoint.method]) for endpoint, answer in answers]
         self.router.routes[:0] = [*routes, Route("/docs", _docs, methods=["GET"])]
-        self._exact = {path: answer for path, answer in answers.items() if "{" not in path}
+        self._exact = {endpoint.path: answer for endpoint, answer in answers if endpoint.method == "GET" and "{" not in endpoint.path}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -44,7 +46,7 @@ class Application(FastAPI):
         if answer is None:
             await super().__call__(scope, receive, send)
         else:
-            await (await answer(scope))(scope, receive, send)
+            await (await answer(scope, receive))(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""
@@ -57,24 +59,38 @@ def answering(endpoint: Endpoint, context: Context, shared: Coalescing[bytes | R
     """Reads the parameters and answers within the deadline, once for all who ask the same; measures each request."""
     known = endpoint.known
     served = HTTP_SECONDS.labels(endpoint.path, "2xx")
+    event_type = f"{endpoint.method} {endpoint.path}".lower()
+    reporter = context.reporter if endpoint.told else None
 
-    async def read(scope: Scope) -> bytes | Response:
-        given = Given(scope["path"], scope["query_string"], known, scope.get("path_params", {}))
+    async def read(scope: Scope, accept: bytes, body: bytes) -> bytes | Response:
+        given = Given(scope["path"], scope["query_string"], known, scope.get("path_params", {}), accept, body)
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 return await endpoint.answer(context, given)
         except TimeoutError as fault:
             raise Unavailable(f"the answer took longer than {REQUEST_SECONDS:g} s; ask for less at a time") from fault
 
-    async def answer(scope: Scope) -> Response:
+    async def answer(scope: Scope, receive: Receive) -> Response:
         started = perf_counter()
+        response = await respond(scope, receive)
+        seconds = perf_counter() - started
+        if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+            served.observe(seconds)
+        else:
+            HTTP_SECONDS.labels(endpoint.path, f"{response.status_code // 100}xx").observe(seconds)
+        if reporter is not None:
+            reporter.tell(SERVICE, event_type, response.status_code, seconds)
+        return response
+
+    async def respond(scope: Scope, receive: Receive) -> Response:
+        accept = bodies.header(scope, b"accept") if endpoint.formats else b""
         try:
-            found = await shared.get((scope["path"], scope["query_string"]), lambda: read(scope))
+            if endpoint.method == "GET":
+                found = await shared.get((scope["path"], scope["query_string"], accept), lambda: read(scope, accept, b""))
+            else:
+                found = await read(scope, accept, await bodies.read(scope, receive, context.bounds.max_body_bytes))
         except Exception as fault:  # noqa: BLE001 whatever it is, the answer is a problem and the log has the fault
-            response = problems.answer(fault, scope["method"], scope["path"])
-            HTTP_SECONDS.labels(endpoint.path, f"{response.status_code // 100}xx").observe(perf_counter() - started)
-            return response
-        served.observe(perf_counter() - started)
+            return problems.answer(fault, scope["method"], scope["path"])
         return found if isinstance(found, Response) else Response(found, media_type="application/json")
 
     return answer
@@ -82,7 +98,7 @@ def answering(endpoint: Endpoint, context: Context, shared: Coalescing[bytes | R
 
 def _handler(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
-        return await answer(request.scope)
+        return await answer(request.scope, request.receive)
 
     return handle
 

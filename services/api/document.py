@@ -24,6 +24,7 @@ _PROBLEM = {
         "parameter": {"type": "string", "description": "The parameter at fault"},
     },
 }
+_JSON: dict[str, Any] = {"application/json": {"schema": {"type": ["object", "array"]}}}
 _STYLE = "body{font:15px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}td,th{text-align:left;padding:.2rem .8rem .2rem 0}"
 
 
@@ -34,7 +35,7 @@ def openapi(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tickplant", "version": VERSION, "description": "Prices are JSON numbers with all their digits; times are UTC."},
-        "paths": {endpoint.path: {"get": _operation(endpoint)} for endpoint in endpoints},
+        "paths": {endpoint.path: {endpoint.method.lower(): _operation(endpoint)} for endpoint in endpoints},
         "components": {"schemas": {**schemas, "Problem": _PROBLEM}},
     }
 
@@ -52,14 +53,20 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "summary": endpoint.summary,
         "description": endpoint.description,
         "parameters": [_parameter(parameter) for parameter in endpoint.parameters],
+        **({"requestBody": {"required": True, "description": endpoint.body, "content": _JSON}} if endpoint.body else {}),
         "responses": {
-            "200": {"description": "OK", "content": {"application/json": {"schema": _answer(endpoint)}}},
+            "202" if endpoint.body else "200": {"description": "OK", "content": _content(endpoint)},
             "default": {
                 "description": "A problem (RFC 9457)",
                 "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
             },
         },
     }
+
+
+def _content(endpoint: Endpoint) -> dict[str, Any]:
+    content: dict[str, Any] = {"application/json": {"schema": _answer(endpoint)}}
+    return content | ({"text/csv": {"schema": {"type": "string"}}} if endpoint.formats else {})
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -83,12 +90,12 @@ def _section(endpoint: Endpoint) -> str:
         for found in endpoint.parameters
     )
     table = f"<table>{rows}</table>" if rows else ""
-    heading = f"<h2><code>GET {escape(endpoint.path)}</code></h2>"
+    heading = f"<h2><code>{endpoint.method} {escape(endpoint.path)}</code></h2>"
     return f"{heading}<p>{escape(endpoint.summary)}. {escape(endpoint.description)}</p>{table}{_try(endpoint)}"
 
 
 def _try(endpoint: Endpoint) -> str:
-    if "{" in endpoint.path:
+    if "{" in endpoint.path or endpoint.method != "GET":
         return ""
     needed = urlencode([(found.name, found.example) for found in endpoint.parameters if found.required and found.example])
     url = escape(f"{endpoint.path}?{needed}" if needed else endpoint.path)

@@ -8,6 +8,8 @@ from starlette.responses import Response
 
 from services.api.parameters import Given, Parameter
 from services.api.queries import Store
+from shared.bus.outlet import Outlet
+from shared.bus.reporter import Reporter
 from shared.settings import Api
 from shared.telemetry.probes import Health
 
@@ -19,6 +21,8 @@ class Context:
     store: Store
     bounds: Api
     health: Health
+    outlet: Outlet | None = None  # towards Kafka; without one nothing can be pushed
+    reporter: Reporter | None = None  # of the requests answered; without one they are only measured
 
 
 Answer = Callable[[Context, Given], Awaitable[bytes | Response]]
@@ -26,7 +30,7 @@ Answer = Callable[[Context, Given], Awaitable[bytes | Response]]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One GET endpoint; `row` is the struct of its results (or, where `listed` is false, of the whole answer)."""
+    """One endpoint; `row` is the struct of its results (or, where `listed` is false, of the whole answer)."""
 
     path: str
     summary: str
@@ -35,6 +39,10 @@ class Endpoint:
     row: Any = None
     listed: bool = True
     description: str = ""
+    method: str = "GET"
+    body: str = ""  # what a request's body is, where it has one
+    formats: bool = False  # answers CSV too, as the request's Accept says
+    told: bool = True  # its requests are operational events
 
     @property
     def known(self) -> frozenset[str]:

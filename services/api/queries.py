@@ -129,6 +129,20 @@ FROM minutes WHERE {service} AND start >= $2 AND start < $3 AND (start, service)
 METRICS_OF_ALL = _METRICS.format(service="$1::text IS NULL")
 METRICS_OF_SERVICE = _METRICS.format(service="service = $1")
 
+_REASONS = "SELECT reason, count(*) FROM dead_letters WHERE {run} AND ($2::text IS NULL OR reason = $2) GROUP BY reason ORDER BY reason"
+REASONS, REASONS_OF_RUN = _REASONS.format(run="$1::text IS NULL"), _REASONS.format(run="run = $1")
+
+_REJECTS = """
+SELECT reason, message, source, run, line, origin, received_at, sample FROM dead_letters
+WHERE {run} AND ($2::text IS NULL OR reason = $2)
+  AND ($3::timestamptz IS NULL OR (received_at, origin) < ($3, $4))
+ORDER BY received_at DESC, origin DESC LIMIT $5"""
+REJECTS, REJECTS_OF_RUN = _REJECTS.format(run="$1::text IS NULL"), _REJECTS.format(run="run = $1")
+
+_NULLED = """
+SELECT field, count(*) FROM service_events, unnest(nulled) AS field WHERE nulled <> '{{}}' AND {run} GROUP BY field ORDER BY field"""
+NULLED, NULLED_OF_RUN = _NULLED.format(run="$1::text IS NULL"), _NULLED.format(run="run = $1")
+
 CHECK = "SELECT 1 FROM latest LIMIT 1"
 
 Take = Callable[[Sequence[asyncpg.Record]], bool]

@@ -130,6 +130,13 @@ def metric(minute: ServiceMinute) -> answers.Metric:
     )
 
 
+def reject(row: Record) -> answers.Reject:
+    """A row of REJECTS."""
+    reason, message, source_, run_id, line, origin, received_at, sample = row
+    shown = sample.decode("utf-8", "backslashreplace")
+    return answers.Reject(reason, message, source_, run_id or None, line, origin, iso(received_at), shown)
+
+
 def run(row: Record) -> answers.Run:
     """A row of RUNS."""
     return answers.Run(**_run(row))

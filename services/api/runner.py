@@ -5,6 +5,8 @@ import asyncio
 from services.api import queries
 from services.api.app import Application
 from services.api.protocol import Context
+from shared.bus.outlet import Outlet
+from shared.bus.reporter import Reporter
 from shared.settings import Settings
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health, run_server
@@ -16,21 +18,29 @@ async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Serves until `stop`."""
     store = await queries.connect(settings.database)
     health.add("postgres", store.check)
-    app = Application(Context(store, settings.api, health))
+    outlet = Outlet(settings.kafka, client_id="api")
+    reporter = Reporter(outlet) if settings.telemetry.report_requests else None
+    app = Application(Context(store, settings.api, health, outlet, reporter))
+    sending = asyncio.create_task(outlet.run())
     log().info("serving", host=settings.api.host, port=settings.api.port)
     server = asyncio.create_task(run_server(app, settings.api.host, settings.api.port))
     try:
-        await _beat(health, stop, server)
+        await _beat(health, stop, server, reporter)
     finally:
         server.cancel()
         await asyncio.gather(server, return_exceptions=True)
+        await outlet.close()
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
         await store.close()
 
 
-async def _beat(health: Health, stop: asyncio.Event, server: asyncio.Task[None]) -> None:
+async def _beat(health: Health, stop: asyncio.Event, server: asyncio.Task[None], reporter: Reporter | None) -> None:
     """Shows that the event loop turns, until `stop` or the end of the server."""
     while not stop.is_set():
         health.beat("serve")
+        if reporter is not None:
+            reporter.beat()
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([server, stopping], timeout=BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()

@@ -22,5 +22,6 @@ WRITE_SECONDS = Histogram("tickplant_write_seconds", "One transaction of the wri
 BATCH_RECORDS = Histogram("tickplant_batch_records", "Records per batch", buckets=(1, 10, 100, 1000, 5000, 10000, 20000, 50000))
 BACK_PRESSURE = Counter("tickplant_back_pressure_total", "Times a source's reader waited for Kafka", ["source"])
 RECONNECTS = Counter("tickplant_disconnects_total", "Connections of a source that ended", ["source"])
+DROPPED = Counter("tickplant_events_dropped_total", "Events of this service's own requests that found their queue full")
 PROVIDER_SECONDS = Histogram("tickplant_provider_seconds", "Requests to providers", ["source", "status"])
 HTTP_SECONDS = Histogram("tickplant_http_seconds", "Requests answered by the api", ["route", "status"])

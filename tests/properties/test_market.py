@@ -62,7 +62,7 @@ def candles(found: Iterable[Output]) -> list[Candle | GivenUp]:
 
 def origins_of_letters(found: Iterable[Output]) -> list[bytes]:
     letters = [output for output in found if output.topic is DEAD_LETTERS and header(output.headers, "ce_type") != b"tickplant.marker"]
-    return [header(letter.headers, "origin") or b"" for letter in letters]
+    return [(header(letter.headers, "origin") or b"").removeprefix(b"market.raw.v1/") for letter in letters]
 
 
 def pieces(chance: Random, records: Sequence[Entry]) -> list[Sequence[Entry]]:

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
-from services.api import answers, pages, parameters, queries, records
+from starlette.responses import Response
+
+from services.api import answers, formats, pages, parameters, queries, records
 from services.api.parameters import Given, Parameter
 from services.api.protocol import Context, Endpoint
 from shared.time import LATEST
@@ -19,7 +21,7 @@ class Position(NamedTuple):
     service: str
 
 
-async def metrics(context: Context, given: Given) -> bytes:
+async def metrics(context: Context, given: Given) -> Response:
     """Minutes that start in [from, to), in the order (start, service)."""
     service = given.text("service")
     service = None if service is None else service.strip().lower()
@@ -33,7 +35,7 @@ async def metrics(context: Context, given: Given) -> bytes:
     rows, following = found[:limit], None
     if len(found) > limit:
         following = pages.next_url(given.path, given.pairs, pages.encode(scope, Position(rows[-1].start, rows[-1].service)))
-    return answers.page([records.metric(row) for row in rows], following)
+    return formats.page(given.accept, [records.metric(row) for row in rows], answers.Metric, following)
 
 
 ENDPOINTS = (
@@ -44,5 +46,6 @@ ENDPOINTS = (
         (SERVICE, parameters.FROM, parameters.TO, LIMIT, parameters.CURSOR),
         answers.Metric,
         description="Percentiles come from a histogram and are at most 1 % off; averages and rates are exact to 12 places.",
+        formats=True,
     ),
 )

@@ -24,7 +24,7 @@ async def readyz(context: Context, given: Given) -> Response:
 
 
 ENDPOINTS = (
-    Endpoint("/health", 'Always {"status":"ok"}', health, listed=False),
-    Endpoint("/livez", "Whether the process is alive", livez, listed=False),
-    Endpoint("/readyz", "Whether each dependency answers", readyz, listed=False),
+    Endpoint("/health", 'Always {"status":"ok"}', health, listed=False, told=False),
+    Endpoint("/livez", "Whether the process is alive", livez, listed=False, told=False),
+    Endpoint("/readyz", "Whether each dependency answers", readyz, listed=False, told=False),
 )

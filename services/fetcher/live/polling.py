@@ -9,6 +9,7 @@ import httpx
 from services.fetcher.live.bucket import Bucket
 from services.fetcher.live.lane import Lane, now_us
 from shared.backoff import delay
+from shared.bus.reporter import Reporter
 from shared.providers import POLLING
 from shared.records import response_headers
 from shared.settings import Source
@@ -29,7 +30,7 @@ class Refused(Exception):
         self.wait = wait
 
 
-async def run(source: Source, lane: Lane, bucket: Bucket) -> None:
+async def run(source: Source, lane: Lane, bucket: Bucket, reporter: Reporter | None = None) -> None:
     """Asks every `interval_seconds` until cancelled."""
     polling = POLLING[source.provider]
     addresses = polling.requests(source.base_url or polling.REST, source.symbols)
@@ -41,7 +42,7 @@ async def run(source: Source, lane: Lane, bucket: Bucket) -> None:
             try:
                 for address in addresses:
                     await bucket.take()
-                    await _ask(client, address, tags, lane, attempt)
+                    await _ask(client, address, tags, lane, attempt, reporter)
                 if attempt or not lane.connects:
                     lane.connected()
                 attempt = 0
@@ -54,11 +55,18 @@ async def run(source: Source, lane: Lane, bucket: Bucket) -> None:
             await asyncio.sleep(max(0.0, wait - (time.monotonic() - begun)) if not attempt else wait)
 
 
-async def _ask(client: httpx.AsyncClient, address: str, tags: dict[str, str], lane: Lane, attempt: int) -> None:
+async def _ask(client: httpx.AsyncClient, address: str, tags: dict[str, str], lane: Lane, attempt: int, reporter: Reporter | None) -> None:
     headers = {"If-None-Match": tags[address]} if address in tags else {}
     begun = time.perf_counter()
-    response = await _bounded(client, address, headers)
+    try:
+        response = await _bounded(client, address, headers)
+    except (httpx.HTTPError, Refused):
+        if reporter is not None:
+            reporter.tell(lane.source, "request", None, time.perf_counter() - begun)
+        raise
     latency = time.perf_counter() - begun
+    if reporter is not None:
+        reporter.tell(lane.source, "request", response.status_code, latency)
     metrics.PROVIDER_SECONDS.labels(lane.source, str(response.status_code)).observe(latency)
     if response.status_code == httpx.codes.NOT_MODIFIED:
         return

@@ -12,6 +12,8 @@ from services.fetcher.live import polling, session
 from services.fetcher.live.bucket import Bucket
 from services.fetcher.live.lane import Lane
 from shared.backoff import delay
+from shared.bus.outlet import Outlet
+from shared.bus.reporter import BEAT_SECONDS, Reporter
 from shared.errors import Rejected, Unavailable
 from shared.providers import POLLING, STREAMING
 from shared.settings import Settings, Source
@@ -53,6 +55,8 @@ class Sources:
         self._settings, self._health = settings, health
         self._running: dict[str, _Running] = {}
         self._buckets: dict[str, Bucket] = {}
+        self._outlet = Outlet(settings.kafka, client_id="fetcher-requests")
+        self._reporter = Reporter(self._outlet) if settings.telemetry.report_requests else None
 
     def routes(self) -> tuple[Route, ...]:
         """For the fetcher's own port."""
@@ -66,10 +70,16 @@ class Sources:
         """Runs the settings' sources until `stop`."""
         for source in self._settings.fetcher.sources:
             self.start(checked(source))
+        sending = asyncio.create_task(self._outlet.run())
         while not stop.is_set():
             self._health.beat("sources")
-            await asyncio.sleep(0.5)
+            if self._reporter is not None:
+                self._reporter.beat()
+            await asyncio.sleep(BEAT_SECONDS)
         await asyncio.gather(*(self.end(name) for name in list(self._running)))
+        await self._outlet.close()
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
 
     def start(self, source: Source) -> None:
         """Begins a source."""
@@ -106,7 +116,7 @@ class Sources:
                 reading = group.create_task(session.run(source, lane))
             else:
                 bucket = self._buckets.setdefault(source.provider, Bucket(POLLING[source.provider].BUDGET))
-                reading = group.create_task(polling.run(source, lane, bucket))
+                reading = group.create_task(polling.run(source, lane, bucket, self._reporter))
             await running.stop.wait()
             reading.cancel()
             await asyncio.wait([reading, sending])
