@@ -76,8 +76,8 @@ def unreachable(found: Settings, fault: Exception) -> typer.Exit:
     return terminal.fail(f"Kafka at {found.kafka.bootstrap_servers} does not answer; {START}\n  {fault}")
 
 
-def wait(found: Settings, run_id: str) -> bool:
-    """Shows the run's progress until it has ended, then its ledger in one line; whether it finished."""
+def wait(found: Settings, run_id: str) -> dict[str, Any] | None:
+    """Shows the run's progress until it has ended, then its ledger in one line; the run if it finished."""
     from services.cli.progress import progress
 
     ended: dict[str, Any] = {}
@@ -88,8 +88,8 @@ def wait(found: Settings, run_id: str) -> bool:
     terminal.say(summary(ended))
     if ended["status"] == "failed":
         terminal.fail(f"{run_id} failed: {ended['message']}")
-        return False
-    return True
+        return None
+    return ended
 
 
 def summary(run: dict[str, Any]) -> str:

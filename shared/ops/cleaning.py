@@ -67,10 +67,12 @@ def _latency(given: str | None, field: str, units: int, nulled: list[str]) -> De
         return None
     try:
         value = money.not_negative(given)
+        if units > 1:
+            value = money.not_negative(str(EXACT.divide(value, Decimal(units))))
+        return value
     except ValueError:
         nulled.append(field)
         return None
-    return EXACT.divide(value, Decimal(units)) if units > 1 else value
 
 
 def _status(given: str | None, nulled: list[str]) -> int | None:

@@ -8,26 +8,30 @@ from typing import Any
 import msgspec
 
 from shared import events
-from shared.topics import CANDLES, CHECKPOINTS, DEAD_LETTERS, MARKET_RAW, RUNS, TICKS, TOPICS, Topic
+from shared.topics import CANDLES, CHECKPOINTS, DEAD_LETTERS, MARKET_RAW, MINUTES, OPS_EVENTS, OPS_RAW, RUNS, TICKS, TOPICS, Topic
 
 _REF = "#/components/schemas/{name}"
 _EVENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     MARKET_RAW.name: (events.Heartbeat, events.Closed, events.Connection, events.Marker),
     TICKS.name: (events.Trade, events.Quote, events.IndexPrice, events.Marker, events.Tally),
     CANDLES.name: (events.Candle, events.GivenUp),
+    OPS_RAW.name: (events.Heartbeat, events.Marker),
+    OPS_EVENTS.name: (events.ServiceEvent, events.Marker, events.Tally),
+    MINUTES.name: (events.ServiceMinute, events.MinuteGivenUp),
     RUNS.name: (events.Run,),
     DEAD_LETTERS.name: (events.Marker,),
 }
-_BYTES = {MARKET_RAW.name: "RawRecord", DEAD_LETTERS.name: "DeadLetter"}
+_BYTES = {MARKET_RAW.name: "RawRecord", OPS_RAW.name: "RawEvent", DEAD_LETTERS.name: "DeadLetter"}
 _SENDS: dict[str, tuple[Topic, ...]] = {
-    "fetcher": (MARKET_RAW, DEAD_LETTERS, RUNS),
-    "transformer": (TICKS, CANDLES, DEAD_LETTERS, CHECKPOINTS),
-    "writer": (CANDLES, RUNS),
+    "fetcher": (MARKET_RAW, OPS_RAW, DEAD_LETTERS, RUNS),
+    "transformer": (TICKS, CANDLES, OPS_EVENTS, MINUTES, DEAD_LETTERS, CHECKPOINTS),
+    "writer": (CANDLES, MINUTES, RUNS),
+    "api": (OPS_RAW,),
 }
 _RECEIVES: dict[str, tuple[Topic, ...]] = {
     "fetcher": (RUNS, DEAD_LETTERS),
-    "transformer": (MARKET_RAW, CHECKPOINTS),
-    "writer": (TICKS, CANDLES, DEAD_LETTERS, RUNS),
+    "transformer": (MARKET_RAW, OPS_RAW, CHECKPOINTS),
+    "writer": (TICKS, CANDLES, OPS_EVENTS, MINUTES, DEAD_LETTERS, RUNS),
     "api": (CANDLES, RUNS),
 }
 

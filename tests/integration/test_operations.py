@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pyarrow import parquet
 
 from shared.settings import Kafka
 from shared.topics import MINUTES, OPS_EVENTS, OPS_RAW
@@ -51,7 +53,7 @@ def ingest(services: Services, path: Path, *options: str) -> str:
     command = [sys.executable, "-m", "services.cli", "ingest", "events", str(path), "--wait", *options]
     done = subprocess.run(command, env=services.operator(), capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, f"{done.stdout}{done.stderr}{services.logs()}"
-    return done.stdout.splitlines()[-1]
+    return next(line for line in done.stdout.splitlines() if "received" in line)
 
 
 def get(services: Services, path: str) -> Any:
@@ -194,3 +196,43 @@ def test_metrics_are_asked_for_as_written_and_wrong_times_are_named(services: Se
     ):
         response = httpx.get(f"http://127.0.0.1:{services.api_port}/metrics?{query_string}", timeout=20)
         assert (response.status_code, response.json()["parameter"]) == (422, parameter)
+
+
+def test_the_layers_of_a_run_hold_every_row_and_what_became_of_it(services: Services, tmp_path: Path) -> None:
+    events = operations.generate(300)
+    wanted = operations.expected(events)
+    path = tmp_path / "one-line.json"
+    path.write_text(json.dumps(events))
+    ingest(services, path, "--output", str(tmp_path / "out"))
+    layers = {name: table(tmp_path / "out" / name) for name in ("bronze/raw_events", "silver/cleaned_events", "silver/error_cases")}
+    raw = layers["bronze/raw_events"]
+    assert [json.loads(row["payload"]) for row in raw] == events
+    assert Counter(row["errors"] for row in raw if row["errors"] and not row["errors"].startswith("null:")) == wanted.rejected
+    assert len(layers["silver/cleaned_events"]) == wanted.stored
+    outcomes = Counter(row["outcome"] for row in layers["silver/error_cases"])
+    assert outcomes == {"rejected": wanted.rejected.total(), "duplicate": wanted.duplicate, "null": wanted.nulled.total()}
+    told = {(row["service"], row["start"]): row for row in metrics(services)}
+    for row in table(tmp_path / "out" / "silver/aggregated_metrics"):
+        same = told.pop((row["service"], row["start"]))
+        assert {name: value for name, value in row.items() if value is not None} == {
+            name: same[name] for name in row if same[name] is not None
+        }
+    assert told == {}
+    first = {file: file.read_bytes() for file in (tmp_path / "out/silver").iterdir()}
+    ingest(services, path, "--output", str(tmp_path / "again"))
+    assert {file.name: file.read_bytes() for file in (tmp_path / "again/silver").iterdir()} == {f.name: b for f, b in first.items()}
+
+
+def table(path: Path) -> list[dict[str, Any]]:
+    """A layer from its Parquet file, held against its CSV."""
+    rows: list[dict[str, Any]] = parquet.read_table(path.with_suffix(".parquet")).to_pylist()
+    with path.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
+        for row, written in zip(rows, csv.DictReader(file), strict=True):
+            for name, value in row.items():
+                same = (
+                    Decimal(written[name]) == value
+                    if isinstance(value, Decimal)
+                    else written[name] == ("" if value is None else str(value))
+                )
+                assert same, (name, written[name], value)
+    return rows

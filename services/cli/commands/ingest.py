@@ -5,10 +5,11 @@ Invariant: what can be known to be wrong before the file is read is said here, a
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,7 @@ from services.cli import runs, terminal
 
 if TYPE_CHECKING:
     from shared.runs import RowKind
+    from shared.settings import Settings
 
 SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 File = Annotated[Path, typer.Argument(help="The file, plain or gzip; the fetcher must be allowed to read its folder.", show_default=False)]
@@ -75,19 +77,43 @@ def frames(
 def events(
     file: File,
     wait: Wait = False,
+    output: Annotated[Path | None, typer.Option(help="Also write the run's layers there, as CSV and Parquet; waits.")] = None,
 ) -> None:
     """Ingest operational events: lines of JSON, a JSON array or a CSV."""
     from shared.runs import EventsRequest
 
-    _ask("events", "events", EventsRequest(str(_existing(file))), wait=wait)
+    if output is not None and output.exists() and not output.is_dir():
+        raise terminal.fail(f"--output {output} is no folder")
+    found, ended = _ask("events", "events", EventsRequest(str(_existing(file))), wait=wait or output is not None)
+    if output is not None:
+        _write(found, ended, output)
 
 
-def _ask(kind: RowKind, source: str, request: object, *, wait: bool) -> None:
+def _write(found: Settings, run: dict[str, Any], folder: Path) -> None:
+    from services.cli import layers
+    from shared.errors import Unavailable
+
+    try:
+        cases = asyncio.run(layers.collect(found, run["run_id"], run["sent"]))
+        paths = layers.write(folder, cases)
+    except Unavailable as fault:
+        raise runs.unreachable(found, fault) from None
+    except layers.Incomplete as fault:
+        raise terminal.fail(f"--output: {fault}") from None
+    except OSError as fault:
+        raise terminal.fail(f"--output {folder}: {fault.strerror}") from None
+    for path in paths:
+        terminal.say(str(path))
+
+
+def _ask(kind: RowKind, source: str, request: object, *, wait: bool) -> tuple[Settings, dict[str, Any]]:
     found = runs.settings()
     run = runs.new(kind, kind, source, request)
     runs.publish(found, [run])
-    if wait and not runs.wait(found, run.run_id):
+    ended = runs.wait(found, run.run_id) if wait else {}
+    if ended is None:
         raise typer.Exit(1)
+    return found, ended
 
 
 def _existing(file: Path) -> Path:

@@ -30,6 +30,7 @@ class Events:
         self._splitter: Splitter | Elements | None = None
         self._csv = False
         self._prefix: bytes | None = None
+        self._last, self._n = 0, 0
 
     @property
     def line(self) -> int:
@@ -95,7 +96,10 @@ class Events:
         return number, key, payload, self._run_header(line)
 
     def _run_header(self, line: int) -> list[tuple[str, bytes]]:
-        return [(RUN_HEADER, f"{self._run.run_id}:{line}:0".encode())]
+        """The event's place: an array may begin several on one line, n counts those before it there."""
+        self._n = self._n + 1 if line == self._last else 0
+        self._last = line
+        return [(RUN_HEADER, f"{self._run.run_id}:{line}:{self._n}".encode())]
 
 
 def _service(payload: bytes) -> str:
