@@ -140,7 +140,7 @@ def _payload(case: Case) -> str:
     return (case.record.value or b"").decode("utf-8", "backslashreplace")
 
 
-def _files(path: Path, names: Sequence[str], rows: list[list[Any]]) -> list[Path]:
+def _files(path: Path, columns: Sequence[str], rows: list[list[Any]]) -> list[Path]:
     """One layer in both formats, each put in its place only when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return [

@@ -1,0 +1,1 @@
+"""Operational events: bytes, versions, values, times."""
