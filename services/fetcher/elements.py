@@ -20,7 +20,7 @@ class Elements:
         self._limit = limit
         self.line = 1
         self._depth, self._string, self._escaped = 0, False, False
-        self._begun = self._failed = False
+        self._begun = self._ended = self._failed = False
         self._taken = _Taken(limit)
 
     def feed(self, chunk: bytes) -> list[Split]:
@@ -29,7 +29,7 @@ class Elements:
         start, at = 0, 0
         if self._escaped and chunk:
             at, self._escaped = 1, False
-        while not self._failed and (found := (_INSIDE if self._string else _OUTSIDE).search(chunk, at)):
+        while not self._ended and (found := (_INSIDE if self._string else _OUTSIDE).search(chunk, at)):
             at = found.end()
             mark = found[0]
             if self._string:
@@ -42,16 +42,16 @@ class Elements:
             elif self._step(mark):
                 self._take(chunk[start : at - 1])
                 self._finish(out)
-                start = at
+                start, self._ended = at, self._depth == 0
         self._take(chunk[start:])
-        if self._begun and not self._depth and not self._failed and self._taken.element(self.line) is not None:
+        if self._ended and not self._failed and self._taken.element(self.line) is not None:
             self._fail(out, "something follows the end of the array")
         return out
 
     def end(self) -> list[Split]:
         """Nothing, if the array was closed."""
         out: list[Split] = []
-        if not self._failed and self._depth:
+        if self._depth:
             self._fail(out, "the file ends inside the array: an element or the array itself is not closed")
         return out
 
@@ -82,14 +82,16 @@ class Elements:
 
     def _fail(self, out: list[Split], why: str) -> None:
         self._failed = True
-        out.append(FileFault(f"line {self.line}: {why}"))
+        out.append(FileFault(f"line {self.line + self._taken.blank_lines}: {why}"))
 
 
 class _Taken:
     """The bytes between two commas; of more than `limit` only the first are kept."""
 
     def __init__(self, limit: int) -> None:
-        self._limit, self._length, self.lines = limit, 0, 0
+        self._limit, self._length = limit, 0
+        self.lines = self.blank_lines = 0  # all, and those before the element
+        self._blank = True
         self._pieces: list[bytes] = []
         self._hash = sha256()
 
@@ -97,6 +99,10 @@ class _Taken:
         """More of them."""
         self._length += len(piece)
         self.lines += piece.count(b"\n")
+        if self._blank:
+            bare = piece.lstrip()
+            self.blank_lines += piece[: len(piece) - len(bare)].count(b"\n")
+            self._blank = not bare
         self._hash.update(piece)
         if self._length <= self._limit:
             self._pieces.append(piece)
@@ -106,7 +112,6 @@ class _Taken:
     def element(self, line: int) -> Line | Oversized | None:
         """The element without the blanks around it, with the line it starts on; None where there are only blanks."""
         if self._length > self._limit:
-            return Oversized(line, self._length, self._hash.hexdigest(), self._pieces[0])
-        whole = b"".join(self._pieces)
-        bare = whole.lstrip()
-        return (line + whole[: len(whole) - len(bare)].count(b"\n"), bare.rstrip()) if bare else None
+            return Oversized(line + self.blank_lines, self._length, self._hash.hexdigest(), self._pieces[0])
+        bare = b"".join(self._pieces).strip()
+        return (line + self.blank_lines, bare) if bare else None

@@ -42,7 +42,7 @@ class Events:
         if self._splitter is None:
             self._head += chunk
             first = self._head.removeprefix(_BOM).lstrip()[:1]
-            if not first and len(self._head) < _MOST_BLANKS:
+            if (not first and len(self._head) < _MOST_BLANKS) or (self._head != _BOM and _BOM.startswith(self._head)):
                 return []
             chunk, self._head = self._head.removeprefix(_BOM), b""
             self._csv = first not in (b"{", b"[")

@@ -68,7 +68,8 @@ def test_a_status_that_is_none_becomes_null(status: Any) -> None:
 
 def test_values_at_the_edges_are_kept_and_absent_ones_are_no_fault() -> None:
     found = clean(latency_ms=0, status_code="100.0", user_id=7)
-    assert (found.latency_ms, found.status_code, found.user_id, found.nulled) == (0, 100, "7", ())
+    assert (found.latency_ms, found.status_code, found.user_id) == (Decimal(0), 100, "7")
+    assert not found.nulled
     absent = clean(latency_ms=None, status_code=None, user_id=None)
     assert (absent.latency_ms, absent.status_code, absent.user_id, absent.nulled) == (None, None, None, ())
     assert clean(user_id=" ").nulled == ("user_id",)
