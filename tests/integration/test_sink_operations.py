@@ -38,8 +38,8 @@ def event(
     at: int = T0,
     latency: Decimal | None = None,
     status: int | None = 200,
-    *,
     service: str = "checkout",
+    *,
     run: str | None = None,
 ) -> ServiceEvent:
     values = (latency, status, None, "eu", 2, {"n": msgspec.Raw(b'{"a":[1.10]}')}, ("user_id",))

@@ -87,7 +87,7 @@ def test_what_cannot_be_read_at_all_is_said() -> None:
     assert fault(b"") == "the file is empty"
     assert fault(b" \n ") == "the file is empty"
     assert fault(b'[{"a":1},\n{"b":[', 3, 11) == "line 2: the file ends inside the array: an element or the array itself is not closed"
-    assert fault(b'[{"a":1}]\n{"b":1}', 10) == "line 1: something follows the end of the array"
+    assert fault(b'[{"a":1}]\n{"b":1}', 10) == "line 2: something follows the end of the array"
     assert fault(b"a,b\n1,2\n").startswith("line 1: the header 'a,b' names none of duration_us, event_id,")
     assert fault(b"event_id,EVENT_ID\n1,2\n") == "line 1: the header has the column 'event_id' more than once"
     assert "UTF-16" in fault("event_id,service\n".encode("utf-16"))
