@@ -1,7 +1,8 @@
 """The Postgres store: one transaction a batch.
 
 `sink` orders the steps; `connection` opens and translates faults; `positions` locks and moves offsets and marks; `ticks`, `candles`,
-`closings`, `runs`, `ledger` write their tables; `outbox` keeps what must still be published.
+`closings`, `runs`, `ledger` write their tables; `outbox` keeps what must still be published. `operations` does the same for
+operational events, on `aggregates`, the statements that any aggregate's tables share.
 """
 
 from services.writer.sinks.postgres.sink import PostgresSink
