@@ -102,11 +102,12 @@ async def test_every_endpoint_is_documented_and_the_documentation_needs_nothing_
         page = (await api.http.get("/docs")).text
     assert set(document["paths"]) == {
         *("/health", "/livez", "/readyz", "/symbols", "/ticks", "/candles", "/latest", "/runs", "/runs/{id}", "/sources"),
+        *("/metrics", "/rejects", "/events"),
     }
     candles = document["paths"]["/candles"]["get"]
     assert [found["name"] for found in candles["parameters"] if found["required"]] == ["symbol"]
     assert {"type": "number"} in document["components"]["schemas"]["Candle"]["properties"]["open"]["anyOf"]
-    assert all(f"GET {path}" in page for path in document["paths"])
+    assert all(f"{method.upper()} {path}" in page for path, served in document["paths"].items() for method in served)
     assert not re.search(r'(?:src|href)="?(?:https?:)?//', page)
 
 

@@ -29,6 +29,7 @@ def services(kafka_settings: Kafka, database_url: str, tmp_path: Path) -> Iterat
         "KAFKA__SESSION_TIMEOUT_MS": str(kafka_settings.session_timeout_ms),
         "DATABASE_URL": database_url,
         "FETCHER__ALLOWED_FOLDERS": str(tmp_path),
+        "TELEMETRY__REPORT_REQUESTS": "false",  # the ledger then has the test's own data only
     }
     running = Services(environment, tmp_path)
     yield running

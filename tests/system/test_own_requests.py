@@ -27,7 +27,7 @@ SLACK = 100
 
 @pytest.mark.timeout(SECONDS + 180)
 def test_metrics_of_a_provider_equal_the_simulator_s_log(services: Services) -> None:
-    services.configure(SIMULATOR__SYMBOLS="BTC-USD")
+    services.configure(SIMULATOR__SYMBOLS="BTC-USD", TELEMETRY__REPORT_REQUESTS="true")
     services.start("simulator")
     services.wait_ready("simulator")
     simulator = f"http://127.0.0.1:{services.ports['simulator']}"
