@@ -58,7 +58,7 @@ def assert_same(found: dict[tuple[str, int], ServiceMinute], wanted: dict[tuple[
 
 
 services = st.sampled_from(["checkout", "search"])
-latencies = st.none() | st.decimals(0, 10**6, places=3)
+latencies = st.none() | st.sampled_from([Decimal(1), Decimal("2.5")]) | st.decimals(0, 10**6, places=3)
 facts = st.lists(
     st.builds(
         lambda n, at, latency, status, service: event(n, T0 + at, latency, status, service),
