@@ -25,7 +25,7 @@ from bench.services import Service
 from bench.session import Session
 from bench.table import Row
 from shared.records import Record
-from shared.topics import CANDLES, CHECKPOINTS, DEAD_LETTERS, MARKET_RAW, TICKS
+from shared.topics import CANDLES, CHECKPOINTS, DEAD_LETTERS, MARKET_RAW, TICKS, TOPICS
 
 OUTPUTS = (TICKS, CANDLES, DEAD_LETTERS)
 Reference = Mapping[Window, reference.Candle]
@@ -46,6 +46,7 @@ GOALS = (
 def measure(session: Session) -> list[Sample]:
     """Every contestant, round after round."""
     session.say(f"filling topics with {session.options.records:,} trades")
+    topics.renew(session.kafka, TOPICS)
     feed.fill_raw(session.kafka, session.market)
     feed.fill_plain(session.kafka, session.market)
     expected = reference.candles(session.market.trades())
