@@ -23,7 +23,7 @@ from bench.sampling import sample
 from bench.services import Service
 from bench.session import Session
 from bench.table import Row
-from bench.venue import SYMBOLS, Venue
+from bench.venue import SOURCE, SYMBOLS, Venue
 from bench.visibility import Place, delays
 from deploy.local.ports import free_ports
 from shared.time import MINUTE, SECOND, floor, from_datetime, to_iso
@@ -97,7 +97,7 @@ def _play(session: Session, venue: Venue, url: str, port: int) -> dict[str, floa
 
 def _until_stored(url: str, played: int, limit: float) -> None:
     deadline = time.monotonic() + limit
-    while (stored := fetch(url, "SELECT coalesce(sum(stored), 0) FROM ledger")[0][0]) != played:
+    while (stored := fetch(url, "SELECT coalesce(sum(stored), 0) FROM ledger WHERE source = $1", SOURCE)[0][0]) != played:
         if time.monotonic() > deadline:
             raise Fault(f"{stored} of {played} ticks are stored")
         time.sleep(0.2)
