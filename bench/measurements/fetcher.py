@@ -116,7 +116,7 @@ def _ingest(session: Session, path: Path) -> dict[str, float]:
     kafka = session.kafka.model_copy(update={"topic_prefix": f"{session.name('fetch')}."})
     topics.renew(kafka, TOPICS)
     topics.renew(kafka, [MARKET_RAW], log_time=True)
-    service = Service(session, "fetcher", kafka=kafka, FETCHER__ALLOWED_FOLDERS=str(path.parent))
+    service = Service(session, "fetcher", kafka=kafka, FETCHER__ALLOWED_FOLDERS=str(path.parent), FETCHER__MOST_BEHIND="0")
     try:
         service.said("partitions taken")
         asyncio.run(_request(kafka, path))
