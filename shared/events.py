@@ -203,6 +203,59 @@ class MinuteGivenUp(msgspec.Struct, frozen=True, tag_field="kind_of", tag="minut
     last_origin: Origin
 
 
+Action = Literal["new", "correct", "cancel", "bust"]
+
+
+class Order(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="order", omit_defaults=True):
+    """What somebody wanted bought or sold. Of several versions of an id the greatest (action, action_time, content) holds."""
+
+    source: ClassVar[str] = "orders"
+    order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    limit_price: Decimal | None  # null: at the market
+    event_time: int  # us
+    destination: str = ""
+    action: Action = "new"
+    action_time: int = 0  # us
+    received_at: int = 0  # us
+    origin: Origin = NOWHERE
+    run: str | None = None
+
+
+class Execution(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="execution", omit_defaults=True):
+    """A part of an order that was executed; versions as of an order."""
+
+    source: ClassVar[str] = "trades"
+    trade_id: str
+    order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    event_time: int  # us
+    destination: str = ""
+    action: Action = "new"
+    action_time: int = 0  # us
+    received_at: int = 0  # us
+    origin: Origin = NOWHERE
+    run: str | None = None
+
+
+class Nbbo(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="nbbo", omit_defaults=True):
+    """The national best bid and offer of a symbol from a time on. Its values are its identity."""
+
+    source: ClassVar[str] = "nbbo"
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    event_time: int  # us
+    received_at: int = 0  # us
+    origin: Origin = NOWHERE
+    run: str | None = None
+
+
 class Marker(msgspec.Struct, frozen=True, tag_field="kind", tag="marker", omit_defaults=True):
     """The end of a run in one raw partition, copied to every partition of the derived topics."""
 
@@ -296,7 +349,7 @@ class Run(msgspec.Struct, frozen=True, tag_field="type", tag="run", omit_default
     """A fetch, an ingest or a replay: the whole request, its progress and its result."""
 
     run_id: str
-    run_kind: Literal["prices", "frames", "events", "replay"]
+    run_kind: Literal["prices", "frames", "events", "orders", "replay"]
     status: RunStatus
     source: str
     requested_at: int  # us
@@ -313,3 +366,4 @@ TickRecord = Trade | Quote | IndexPrice | Marker | Tally
 CandleRecord = Candle | GivenUp
 ServiceRecord = ServiceEvent | Marker | Tally
 MinuteRecord = ServiceMinute | MinuteGivenUp
+TradingRecord = Order | Execution | Nbbo | Marker | Tally

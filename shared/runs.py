@@ -1,7 +1,7 @@
 """Runs as records of pipeline.runs.v1: their ids, requests and order. A final status holds against any other, however records arrive.
 
-The id begins with how the rows are read (`prices-`, `frames-`, `events-`), whatever the kind of the run: a replay of price rows is a
-`prices-…` run.
+The id begins with how the rows are read (`prices-`, `frames-`, `events-`, `orders-`), whatever the kind of the run: a replay of price
+rows is a `prices-…` run.
 """
 
 from typing import Literal, NamedTuple
@@ -12,10 +12,10 @@ from shared.events import Run
 from shared.partitioning import partition
 from shared.records import cloud_event
 from shared.time import to_datetime
-from shared.topics import MARKET_RAW, OPS_RAW, RUNS, Topic
+from shared.topics import MARKET_RAW, OPS_RAW, RUNS, TRADING_RAW, Topic
 
-RowKind = Literal["prices", "frames", "events"]
-RAW_OF: dict[RowKind, Topic] = {"prices": MARKET_RAW, "frames": MARKET_RAW, "events": OPS_RAW}
+RowKind = Literal["prices", "frames", "events", "orders"]
+RAW_OF: dict[RowKind, Topic] = {"prices": MARKET_RAW, "frames": MARKET_RAW, "events": OPS_RAW, "orders": TRADING_RAW}
 FINAL = frozenset({"published", "finished", "failed"})
 _decode = msgspec.json.Decoder(Run).decode
 
@@ -44,6 +44,16 @@ class EventsRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
     path: str
     file: dict[str, int] = {}
+
+
+class OrdersRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Orders, their executions and quotes: three CSV files (or any of them), merged by time."""
+
+    orders: str = ""
+    trades: str = ""
+    nbbo: str = ""
+    timezone: str = "UTC"
+    files: dict[str, dict[str, int]] = {}  # what each file was when it was first opened
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -166,6 +166,17 @@ class Rejects(msgspec.Struct, frozen=True):
     next_url: str | None
 
 
+class Summary(msgspec.Struct, frozen=True):
+    """What an order came to: `vwap` of its fills, price improvement in dollars, `fill_rate` = filled / total."""
+
+    order_id: str
+    total_order_qty: Money
+    filled_qty: Money
+    vwap: Money | None
+    total_pi_dollars: Money
+    fill_rate: Money
+
+
 class Run(msgspec.Struct, frozen=True):
     """A run, as it last reported itself."""
 

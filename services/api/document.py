@@ -47,9 +47,14 @@ def page(endpoints: Sequence[Endpoint]) -> str:
     return f'{head}<h1>Tickplant API</h1><p>Machine-readable: <a href="/openapi.json">/openapi.json</a></p>{sections}</html>'
 
 
+def _operation_id(path: str) -> str:
+    """`runs_by_id` for /runs/{id}."""
+    return "_".join(f"by_{part[1:-1]}" if part.startswith("{") else part for part in path.strip("/").split("/"))
+
+
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     return {
-        "operationId": endpoint.path.strip("/").replace("/{id}", "_by_id"),
+        "operationId": _operation_id(endpoint.path),
         "summary": endpoint.summary,
         "description": endpoint.description,
         "parameters": [_parameter(parameter) for parameter in endpoint.parameters],

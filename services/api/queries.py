@@ -143,6 +143,9 @@ _NULLED = """
 SELECT field, count(*) FROM service_events, unnest(nulled) AS field WHERE nulled <> '{{}}' AND {run} GROUP BY field ORDER BY field"""
 NULLED, NULLED_OF_RUN = _NULLED.format(run="$1::text IS NULL"), _NULLED.format(run="run = $1")
 
+_ORDER = "order_id, quantity, filled_qty, notional, total_pi_dollars"
+ORDER = f"SELECT {_ORDER} FROM orders WHERE order_id = $1 AND symbol IS NOT NULL"
+
 CHECK = "SELECT 1 FROM latest LIMIT 1"
 
 Take = Callable[[Sequence[asyncpg.Record]], bool]

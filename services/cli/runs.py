@@ -36,7 +36,7 @@ def settings() -> Settings:
     return settings_module.load()
 
 
-def new(rows: RowKind, kind: Literal["prices", "frames", "events", "replay"], source: str, request: Any) -> Run:
+def new(rows: RowKind, kind: Literal["prices", "frames", "events", "orders", "replay"], source: str, request: Any) -> Run:
     """A run that asks to be taken; `rows` says how its records are read."""
     import msgspec
 

@@ -165,9 +165,9 @@ def _dead_letter(row: TooLarge, run: Run, now_ms: int) -> Record:
         *row.headers,
         ("error_reason", fault.reason.encode()),
         ("error_message", fault.message.encode()),
-        ("error_source", run.source.encode()),
+        ("error_source", (row.file or run.source).encode()),
         ("received_at", to_iso(now_ms * 1000).encode()),
-        ("origin", f"fetcher/{run.run_id}/{row.line}".encode()),
+        ("origin", f"fetcher/{run.run_id}/{row.file}{row.line}".encode()),
         ("attempts", b"1"),
     ]
     return row.key, row.head, headers, now_ms

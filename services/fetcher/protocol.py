@@ -21,6 +21,7 @@ class TooLarge:
     length: int
     sha256: str
     head: bytes
+    file: str = ""  # which of the run's files, where it has several
 
 
 Output = Item | TooLarge | FileFault

@@ -11,6 +11,7 @@ import msgspec
 
 from services.fetcher.files import File, FileInput, allowed
 from services.fetcher.ingest import Ingest, Stopped
+from services.fetcher.orders import OrdersInput
 from services.fetcher.pace import Pace
 from services.fetcher.protocol import Input
 from services.fetcher.publish import Publisher
@@ -200,6 +201,9 @@ class Runner:
         try:
             if run.run_kind == "replay":
                 return ReplayInput(self._settings.kafka, run, msgspec.convert(run.request, runs.ReplayRequest)), {}
+            if run.run_kind == "orders":
+                given = OrdersInput(run, msgspec.convert(run.request, runs.OrdersRequest), self._settings.fetcher)
+                return given, {"files": given.identities}
             request_type, reader = READERS[run.run_kind]
             request = msgspec.convert(run.request, request_type)
         except msgspec.ValidationError as fault:

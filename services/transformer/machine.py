@@ -14,7 +14,8 @@ from services.transformer.clocks import Clock, Rules
 from services.transformer.outputs import Output
 from services.transformer.protocol import Flow, Raw
 from services.transformer.tallies import BLOCK, Tallies
-from services.transformer.windows import Windows
+from services.transformer.windows import Key, Windows
+from shared.aggregations import candles
 from shared.errors import Rejected
 from shared.events import Closed, Connection, Heartbeat, Marker, Origin
 from shared.frames import FAULTS, rejected
@@ -35,12 +36,12 @@ class Machine:
 
     def __init__(self, flow: Flow, partition: int, at: Checkpoint, rules: Rules, *, publish: bool = True) -> None:
         self._flow, self._partition, self._rules, self._publish = flow, partition, rules, publish
-        self._key = flow.aggregation.key
+        self._key = flow.aggregation.key if flow.aggregation is not None else None
         self._epoch = at.epoch
         self.next_offset = at.next_offset
         self._log_time, self._next_emit, self._emitted_at = at.log_time, at.next_emit, at.emitted_at
         self.clocks = {source: msgspec.structs.replace(clock) for source, clock in at.clocks.items()}
-        self.windows = Windows(at.epoch, partition, set(at.given_up), flow.aggregation)
+        self.windows = Windows(at.epoch, partition, set(at.given_up), flow.aggregation or candles)
         self._tallies = Tallies(flow.topic.name, partition, at.epoch, at.block, at.counts)
 
     def checkpoint(self) -> Checkpoint:
@@ -129,7 +130,7 @@ class Machine:
         return outputs.dead_letter(self._flow.topic, record, fault, self._origin(record, index), raw.source, raw.received_at)
 
     def _event(self, record: Record, event: Any) -> Iterator[Output]:
-        if event.run is not None:
+        if event.run is not None or self._key is None:
             yield self._flow.event(event)
             return
         key = self._key(event)
@@ -188,17 +189,16 @@ class Machine:
         if record.headers and control_kind(record.headers) is not None:
             return
         raw = self._flow.read(record)
-        if raw.run is not None:
+        if raw.run is not None or self._key is None:
             return
         try:
             for event in self._flow.events(raw, self._origin(record), self._rules.max_skew):
                 if not isinstance(event, Rejected):
-                    self._restore(event, record)
+                    self._restore(self._key(event), event, record)
         except Rejected:
             return  # it was dead-lettered when it was first read
 
-    def _restore(self, event: Any, record: Record) -> None:
-        key = self._key(event)
+    def _restore(self, key: Key, event: Any, record: Record) -> None:
         clock = self.clocks.get(key[0])
         if clock is None or key[-1] + MINUTE > clock.watermark:
             self.windows.add(key, event, record.timestamp * 1000, dirty=record.offset >= self._emitted_at)

@@ -6,11 +6,11 @@ from functools import lru_cache
 import msgspec
 
 from shared.errors import Rejected
-from shared.events import Candle, GivenUp, Marker, MinuteGivenUp, Origin, ServiceEvent, ServiceMinute, Tally, Tick
+from shared.events import Candle, Execution, GivenUp, Marker, MinuteGivenUp, Nbbo, Order, Origin, ServiceEvent, ServiceMinute, Tally, Tick
 from shared.partitioning import partition
 from shared.records import Record, control_kind
 from shared.time import to_iso
-from shared.topics import CANDLES, DEAD_LETTERS, EVENTS_OF, MINUTES, OPS_EVENTS, TICKS, Topic, derived
+from shared.topics import CANDLES, DEAD_LETTERS, EVENTS_OF, MINUTES, OPS_EVENTS, TICKS, TRADING_EVENTS, Topic, derived
 
 encode = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -47,6 +47,11 @@ def candle(event: Candle | GivenUp) -> Output:
 def service_event(event: ServiceEvent) -> Output:
     """An operational event, keyed by its service."""
     return Output(OPS_EVENTS, *place(event.service), encode(event))
+
+
+def trading_event(event: Order | Execution | Nbbo) -> Output:
+    """An order, an execution or a quote, keyed by its symbol."""
+    return Output(TRADING_EVENTS, *place(event.symbol), encode(event))
 
 
 def minute(event: ServiceMinute | MinuteGivenUp) -> Output:

@@ -60,7 +60,7 @@ class Flow(Protocol):
     @property
     def topic(self) -> Topic: ...
     @property
-    def aggregation(self) -> Aggregation: ...
+    def aggregation(self) -> Aggregation | None: ...  # none: the store alone aggregates
 
     def read(self, record: Record) -> Any:
         """The `Raw` of a data record; never raises."""

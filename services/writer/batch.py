@@ -16,11 +16,14 @@ import msgspec
 from shared.events import (
     Candle,
     CandleRecord,
+    Execution,
     GivenUp,
     IndexPrice,
     Marker,
     MinuteGivenUp,
     MinuteRecord,
+    Nbbo,
+    Order,
     Origin,
     Quote,
     Run,
@@ -32,22 +35,29 @@ from shared.events import (
     Tick,
     TickRecord,
     Trade,
+    TradingRecord,
     tick_id,
 )
 from shared.frames import FAULTS
 from shared.identity import normal
 from shared.records import RUN_HEADER, Record, Row, control_kind, header
 from shared.time import DAY, HOUR, from_iso
-from shared.topics import CANDLES, DEAD_LETTERS, MINUTES, OPS_EVENTS, RUNS, SOURCES, TICKS
+from shared.topics import CANDLES, DEAD_LETTERS, MINUTES, OPS_EVENTS, RUNS, SOURCES, TICKS, TRADING_EVENTS
+from shared.trading.versions import version
 
 Place = tuple[str, int]  # topic, partition
 MarkKey = tuple[str, int, int]  # topic, derived partition, raw partition
 LedgerKey = tuple[str, str, int]  # source, run, hour
 FactKey = tuple[int, str, str, str, str]  # day, source, symbol, kind, id
+QuoteKey = tuple[str, int, Decimal, Decimal]  # symbol, event time, bid, ask
+Dated = Tick | ServiceEvent | Order | Execution | Nbbo
 
 Event = TypeVar("Event")
+Version = TypeVar("Version", Order, Execution)
 _ticks = msgspec.json.Decoder(list[TickRecord]).decode
 _tick = msgspec.json.Decoder(TickRecord).decode
+_tradings = msgspec.json.Decoder(list[TradingRecord]).decode
+_trading = msgspec.json.Decoder(TradingRecord).decode
 _candle = msgspec.json.Decoder(CandleRecord).decode
 _service = msgspec.json.Decoder(ServiceRecord).decode
 _minute = msgspec.json.Decoder(MinuteRecord).decode
@@ -87,6 +97,9 @@ class Batch:
     closings: list[tuple[Candle | GivenUp, int]] = field(default_factory=list)
     events: dict[str, ServiceEvent] = field(default_factory=dict)
     minute_closings: list[tuple[ServiceMinute | MinuteGivenUp, int]] = field(default_factory=list)
+    orders: dict[str, Order] = field(default_factory=dict)
+    executions: dict[str, Execution] = field(default_factory=dict)
+    quotes: dict[QuoteKey, Nbbo] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     sources: list[SourceState] = field(default_factory=list)
     records: int = 0
@@ -146,6 +159,33 @@ def _take_service_events(batch: Batch, place: Place, records: Sequence[Record]) 
                 batch.duplicates[ledger_key(dropped)] += 1
 
 
+def _take_trading(batch: Batch, place: Place, records: Sequence[Record]) -> None:
+    for event in _decode(batch, place, records, _tradings, _trading):
+        if isinstance(event, Marker):
+            batch.markers.append((event, place))
+        elif isinstance(event, Tally):
+            batch.tallies.append(event)
+        elif not _is_new(batch, (*place, event.origin.partition), event.origin):
+            continue
+        elif isinstance(event, Nbbo):
+            key = event.symbol, event.event_time, event.bid, event.ask
+            if batch.quotes.setdefault(key, event) is not event:
+                batch.duplicates[ledger_key(event)] += 1
+        elif isinstance(event, Order):
+            _take_version(batch, batch.orders, event.order_id, event)
+        else:
+            _take_version(batch, batch.executions, event.trade_id, event)
+
+
+def _take_version(batch: Batch, known: dict[str, Version], key: str, event: Version) -> None:
+    held = known.setdefault(key, event)
+    if held is event:
+        return
+    kept, dropped = (event, held) if version(event) > version(held) else (held, event)
+    known[key] = kept
+    batch.duplicates[ledger_key(dropped)] += 1
+
+
 def first(event: ServiceEvent) -> tuple[int, Origin]:
     """Of several copies of an operational event the least holds: the first in the log."""
     return event.received_at, event.origin
@@ -153,7 +193,7 @@ def first(event: ServiceEvent) -> tuple[int, Origin]:
 
 def _take_ticks(batch: Batch, place: Place, records: Sequence[Record]) -> None:
     partition = place[1]
-    for event in _decode(batch, partition, records):
+    for event in _decode(batch, place, records, _ticks, _tick):
         if isinstance(event, Marker):
             batch.markers.append((event, (TICKS.name, partition)))
         elif isinstance(event, Tally):
@@ -162,17 +202,17 @@ def _take_ticks(batch: Batch, place: Place, records: Sequence[Record]) -> None:
             _take(batch, event)
 
 
-def _decode(batch: Batch, partition: int, records: Sequence[Record]) -> Iterable[TickRecord]:
+def _decode(
+    batch: Batch,
+    place: Place,
+    records: Sequence[Record],
+    together: Callable[[bytes], list[Event]],
+    alone: Callable[[bytes], Event],
+) -> Iterable[Event]:
     try:
-        return _ticks(b"[" + b",".join([record.value or b"null" for record in records]) + b"]")
+        return together(b"[" + b",".join([record.value or b"null" for record in records]) + b"]")
     except FAULTS:
-        return list(_one_by_one(batch, partition, records))
-
-
-def _one_by_one(batch: Batch, partition: int, records: Sequence[Record]) -> Iterable[TickRecord]:
-    for record in records:
-        if event := _read(batch, (TICKS.name, partition), record, _tick):
-            yield event
+        return [event for record in records if (event := _read(batch, place, record, alone))]
 
 
 def _read(batch: Batch, place: Place, record: Record, decode: Callable[[bytes], Event]) -> Event | None:
@@ -212,8 +252,8 @@ def fact_key(tick: Tick) -> FactKey:
     return tick.event_time // DAY, tick.source, tick.symbol, tick.kind, tick_id(tick)
 
 
-def ledger_key(tick: Tick | ServiceEvent) -> LedgerKey:
-    """Where a tick or an operational event is counted: by source, run and hour of receive time."""
+def ledger_key(tick: Dated) -> LedgerKey:
+    """Where an event is counted: by source, run and hour of receive time."""
     return tick.source, tick.run or "", tick.received_at - tick.received_at % HOUR
 
 
@@ -271,6 +311,7 @@ _TAKES: dict[str, Callable[[Batch, Place, Sequence[Record]], None]] = {
     TICKS.name: _take_ticks,
     CANDLES.name: _take_closings,
     OPS_EVENTS.name: _take_service_events,
+    TRADING_EVENTS.name: _take_trading,
     MINUTES.name: _take_minute_closings,
     DEAD_LETTERS.name: _take_letters,
     RUNS.name: _take_runs,

@@ -45,7 +45,7 @@ TRADING_RAW = Topic("trading.raw.v1", "order, trade or NBBO row as received", "s
 OPS_RAW = Topic("ops.raw.v1", "operational event as received", "service", retention_mib=16)
 TICKS = Topic("market.ticks.v1", "Trade, Quote, IndexPrice, Marker, Tally", "symbol", retention_mib=96)
 CANDLES = Topic("market.candles.v1", "Candle, GivenUp", "source|symbol|kind|interval|start, partitioned by symbol", "compact,delete", 7, 32)
-TRADING_EVENTS = Topic("trading.events.v1", "Order, Trade, Nbbo", "symbol")
+TRADING_EVENTS = Topic("trading.events.v1", "Order, Execution, Nbbo, Marker, Tally", "symbol")
 FILLS = Topic("trading.fills.v1", "Fill", "symbol", retention_mib=32)
 SUMMARIES = Topic("trading.summaries.v1", "OrderSummary", "order_id", "compact,delete", 7, 32)
 OPS_EVENTS = Topic("ops.events.v1", "ServiceEvent, Marker, Tally", "service", retention_mib=16)

@@ -1,4 +1,4 @@
-"""`tickplant ingest prices|frames|events`: ask the fetcher to read a file.
+"""`tickplant ingest prices|frames|events|orders`: ask the fetcher to read files.
 
 Invariant: what can be known to be wrong before the file is read is said here, and nothing is published then.
 """
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     group.command()(prices)
     group.command()(frames)
     group.command()(events)
+    group.command()(orders)
     app.add_typer(group, name="ingest")
 
 
@@ -104,6 +105,24 @@ def _write(found: Settings, run: dict[str, Any], folder: Path) -> None:
         raise terminal.fail(f"--output {folder}: {fault.strerror}") from None
     for path in paths:
         terminal.say(str(path))
+
+
+def orders(
+    orders: Annotated[Path | None, typer.Option(help="Orders.", show_default=False)] = None,
+    trades: Annotated[Path | None, typer.Option(help="Executions of orders.", show_default=False)] = None,
+    nbbo: Annotated[Path | None, typer.Option(help="National best bids and offers.", show_default=False)] = None,
+    timezone: Annotated[str, typer.Option(help="The zone of timestamps that name none, like America/New_York.")] = "UTC",
+    wait: Wait = False,
+) -> None:
+    """Ingest CSV files of orders, executions and quotes, one of each or some of them."""
+    from shared.runs import OrdersRequest
+
+    given: dict[str, Any] = {
+        name: str(_existing(path)) for name, path in (("orders", orders), ("trades", trades), ("nbbo", nbbo)) if path is not None
+    }
+    if not given:
+        raise terminal.fail("give at least one of --orders, --trades and --nbbo")
+    _ask("orders", "orders", OrdersRequest(timezone=timezone, **given), wait=wait)
 
 
 def _ask(kind: RowKind, source: str, request: object, *, wait: bool) -> tuple[Settings, dict[str, Any]]:

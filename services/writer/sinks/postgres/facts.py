@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, collect, ledger_key
-from services.writer.sinks.postgres import ticks
+from services.writer.sinks.postgres import ticks, trading_rows
+from services.writer.sinks.postgres.trading_rows import Staged
 from shared.aggregations.candles import Key, group, whole
 from shared.events import Candle, Origin, Tick, tick_id
 from shared.records import Record
@@ -35,12 +36,13 @@ class Prepared:
     batch: Batch
     rows: list[bytes]
     gathered: Gathered
+    trading: Staged | None
 
 
 def prepare(polled: Mapping[Place, Sequence[Record]], marks: Mapping[MarkKey, Origin]) -> Prepared:
     """Decodes a batch, given the marks that the one before it leaves."""
     batch = collect(polled, marks)
-    return Prepared(batch, ticks.rows(batch.facts), gather(batch.facts.values()))
+    return Prepared(batch, ticks.rows(batch.facts), gather(batch.facts.values()), trading_rows.stage(batch))
 
 
 def among(gathered: Gathered, facts: Mapping[FactKey, Tick], new: Collection[FactKey]) -> Gathered:

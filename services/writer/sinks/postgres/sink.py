@@ -7,7 +7,7 @@ from functools import partial
 
 from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, ledger_key
 from services.writer.protocol import Write
-from services.writer.sinks.postgres import candles, closings, latest, ledger, operations, outbox, runs, sources, ticks
+from services.writer.sinks.postgres import candles, closings, latest, ledger, operations, outbox, runs, sources, ticks, trading
 from services.writer.sinks.postgres.connection import Connection, connect, quiet
 from services.writer.sinks.postgres.facts import Gathered, Prepared, among, prepare
 from services.writer.sinks.postgres.positions import Positions
@@ -20,13 +20,13 @@ from shared.settings import Settings
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
 from shared.time import HOUR
-from shared.topics import CANDLES, DEAD_LETTERS, MINUTES, OPS_EVENTS, RUNS, SOURCES, TICKS
+from shared.topics import CANDLES, DEAD_LETTERS, MINUTES, OPS_EVENTS, RUNS, SOURCES, TICKS, TRADING_EVENTS
 
 
 class PostgresSink:
     """Events, their aggregates, runs and counts in Postgres."""
 
-    topics = (TICKS, CANDLES, OPS_EVENTS, MINUTES, DEAD_LETTERS, RUNS, SOURCES)
+    topics = (TICKS, CANDLES, OPS_EVENTS, MINUTES, TRADING_EVENTS, DEAD_LETTERS, RUNS, SOURCES)
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -104,6 +104,8 @@ class PostgresSink:
             await sources.update(connection, batch.sources)
         if batch.events:
             await operations.store(connection, batch.events, counts)
+        if prepared.trading is not None:
+            await trading.store(connection, prepared.trading, counts)
         if not batch.facts:
             return counts
         new, replaced = await self._insert(connection, batch.facts, prepared.rows)
@@ -185,6 +187,7 @@ class PostgresSink:
                 await candles.reclose(connection, released)
                 await outbox.put(connection, [outbox.candle(found) for found in await candles.read(connection, released)])
             await operations.release(connection, run)
+            await trading.release(connection, run)
             if ended:
                 await outbox.put(connection, [outbox.run(ended)])
 

@@ -1,0 +1,115 @@
+"""Files of orders, executions and quotes: each row becomes a record that is a file of its own, with the time it is merged by.
+
+The time of a row that tells none, or an earlier one than the row before it, is that of the row before: a file keeps its order.
+"""
+
+from contextlib import suppress
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from services.fetcher import headers
+from services.fetcher.protocol import Item, TooLarge
+from services.fetcher.rows import Oversized, Split, Splitter
+from shared.errors import FileFault, Rejected
+from shared.partitioning import partition
+from shared.records import RUN_HEADER
+from shared.topics import RAW_LIMIT, TRADING_RAW
+from shared.trading import columns
+from shared.trading.columns import TIME, File
+from shared.trading.rows import fields, moment, symbol_of
+
+_HEADER_BYTES = 16 * 1024
+_KEYS = 65_536
+
+
+class Timed(NamedTuple):
+    """A row and the time it is merged by."""
+
+    time: int  # us
+    output: Item | TooLarge
+
+
+class Rows:
+    """One file's rows. Feed it chunks, then `end`; both raise `FileFault`."""
+
+    def __init__(self, run_id: str, file: File, timezone: str) -> None:
+        self._run, self.file, self._timezone, self._zone = run_id, file, timezone, ZoneInfo(timezone)
+        self._splitter = Splitter(quoted=True, limit=RAW_LIMIT - _HEADER_BYTES)
+        self._prefix: bytes | None = None
+        self._symbol_at = self._time_at = 0
+        self._keys: dict[bytes, tuple[bytes, int]] = {}
+        self._time = 0
+
+    @property
+    def line(self) -> int:
+        """Where the next row starts."""
+        return self._splitter.line
+
+    def feed(self, chunk: bytes) -> list[Timed]:
+        """The rows that the chunk completes."""
+        return self._timed(self._splitter.feed(chunk))
+
+    def end(self) -> list[Timed]:
+        """The rest."""
+        found = self._timed(self._splitter.end())
+        if self._prefix is None:
+            raise FileFault("the file is empty")
+        return found
+
+    def _timed(self, rows: list[Split]) -> list[Timed]:
+        if self._prefix is None and rows:
+            self._prefix, rows = self._header(rows[0]), rows[1:]
+        out: list[Timed] = []
+        prefix, run, known = self._prefix or b"", self._run.encode(), self._keys
+        for row in rows:
+            if isinstance(row, FileFault):
+                raise row
+            if isinstance(row, Oversized):
+                out.append(Timed(self._time, self._too_large(row)))
+                continue
+            line, data = row
+            split = data.split(b",") if b'"' not in data else _quoted(data)
+            native, at = (split[self._symbol_at], split[self._time_at]) if len(split) > self._widest else (b"", b"")
+            key, number = known.get(native) or self._key(native)
+            out.append(Timed(self._at(at), (number, key, prefix + data, [(RUN_HEADER, b"%b:%d:0" % (run, line))])))
+        return out
+
+    def _header(self, row: Split) -> bytes:
+        if isinstance(row, FileFault):
+            raise row
+        if isinstance(row, Oversized) or len(row[1]) > _HEADER_BYTES:
+            raise FileFault(f"line 1: the first line has more than {_HEADER_BYTES:,} bytes; is this a CSV file?")
+        line = columns.canonical(self.file, headers.names(headers.text(row[1])), self._timezone)
+        names = line.split(",")
+        self._symbol_at, self._time_at = names.index("symbol"), names.index(TIME[self.file])
+        self._widest = max(self._symbol_at, self._time_at)
+        return line.encode() + b"\n"
+
+    def _at(self, text: bytes) -> int:
+        """The row's own time, never before the last row's."""
+        with suppress(Rejected, UnicodeDecodeError):  # it is the transformer that says so
+            self._time = max(self._time, moment(text.strip().decode(), self._zone))
+        return self._time
+
+    def _key(self, native: bytes) -> tuple[bytes, int]:
+        """Key and partition of a symbol as the row writes it: the canonical one, so that a symbol has one partition."""
+        if len(self._keys) >= _KEYS:
+            self._keys.clear()
+        try:
+            key = symbol_of(native.decode().strip()).encode()
+        except (Rejected, UnicodeDecodeError):
+            key = b""
+        self._keys[native] = found = (key, partition(key, TRADING_RAW.partitions))
+        return found
+
+    def _too_large(self, row: Oversized) -> TooLarge:
+        key, number = self._key(b"")
+        header = [(RUN_HEADER, f"{self._run}:{row.line}:0".encode())]
+        return TooLarge(number, key, header, row.line, row.length, row.sha256, row.head, self.file)
+
+
+def _quoted(data: bytes) -> list[bytes]:
+    try:
+        return [field.encode() for field in fields(data.decode("utf-8", "replace"))]
+    except Rejected:
+        return []

@@ -1,0 +1,67 @@
+"""A record of trading.raw.v1 as what it is: a row of one of three files, or one that was posted, and the event that it gives. Pure."""
+
+from typing import NamedTuple
+
+from shared.errors import Rejected
+from shared.events import Execution, Nbbo, Order, Origin
+from shared.records import RUN_HEADER, Record, Row, header
+from shared.time import SECOND, to_iso
+from shared.trading import rows
+from shared.trading.columns import FILES
+
+UNKNOWN = "trading"
+
+
+class Raw(NamedTuple):
+    """Payload and receive time of a raw record; `source` is the file that it is counted under, `row` where it came with a run."""
+
+    source: str
+    payload: bytes
+    received_at: int  # us
+    row: Row | None = None
+    fault: Rejected | None = None
+
+    @property
+    def run(self) -> str | None:
+        """The run that brought the record; None for a live one."""
+        return self.row.run if self.row else None
+
+    def event(self, origin: Origin, max_skew: int) -> Order | Execution | Nbbo:
+        """The event with its envelope; raises `Rejected`. A file may tell of any time, a live event of none ahead of its receipt."""
+        if self.fault is not None:
+            raise self.fault
+        _, found = rows.parse(self.payload)
+        if self.row is None and found.event_time > self.received_at + max_skew:
+            raise Rejected(
+                "future_event_time",
+                f"{to_iso(found.event_time)} is more than {max_skew / SECOND:g} s ahead of its receive time {to_iso(self.received_at)}",
+            )
+        run = self.run
+        if isinstance(found, Nbbo):
+            return Nbbo(found.symbol, found.bid, found.ask, found.event_time, self.received_at, origin, run)
+        envelope = (found.event_time, found.destination, found.action, found.action_time, self.received_at, origin, run)
+        if isinstance(found, Order):
+            return Order(found.order_id, found.symbol, found.side, found.quantity, found.limit_price, *envelope)
+        return Execution(found.trade_id, found.order_id, found.symbol, found.side, found.quantity, found.price, *envelope)
+
+
+def read(record: Record) -> Raw:
+    """What a data record holds. Never raises: a fault is raised by `event`."""
+    value, received_at = record.value or b"", record.timestamp * 1000
+    source = _source(value.partition(b"\n")[0])
+    if not record.headers:
+        return Raw(source, value, received_at)
+    run = header(record.headers, RUN_HEADER)
+    row = Row.parse(run) if run is not None else None
+    fault = None
+    if run is not None and row is None:
+        fault = Rejected("bad_row", f"header {RUN_HEADER} {run[:80]!r} is not `run_id:line:n`")
+    return Raw(source, value, received_at, row, fault)
+
+
+def _source(line: bytes) -> str:
+    """The file that a canonical header names."""
+    return _SOURCES.get(line.rpartition(b",zone=")[0].rpartition(b",")[2], UNKNOWN)
+
+
+_SOURCES = {f"file={file}".encode(): file for file in FILES}

@@ -1,0 +1,24 @@
+"""Of several versions of one id the greatest holds, whatever their order of arrival. Pure."""
+
+from hashlib import blake2b
+
+from shared.events import Action, Execution, Order
+from shared.identity import normal
+
+RANKS: dict[Action, int] = {"new": 0, "correct": 1, "cancel": 2, "bust": 3}
+VOID = RANKS["cancel"]  # an execution of this rank or a greater one does not count
+
+
+def version(event: Order | Execution) -> tuple[int, int, bytes]:
+    """Its place among the versions of its id: rank of the action, time of the action, content."""
+    return RANKS[event.action], event.action_time, content(event)
+
+
+def content(event: Order | Execution) -> bytes:
+    """A hash of its values, however they were written."""
+    if isinstance(event, Order):
+        price, order_id = event.limit_price, event.order_id
+    else:
+        price, order_id = event.price, event.order_id
+    values = (order_id, event.symbol, event.side, normal(event.quantity), normal(price), str(event.event_time), event.destination)
+    return blake2b("\x1f".join(values).encode(), digest_size=8).digest()

@@ -1,0 +1,93 @@
+"""Orders, executions and quotes from files to GET /orders/{order_id}, by the services' own processes, against polars."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.simulator import orderflow
+from shared.settings import Kafka
+from tests.fixtures import execution
+from tests.system.services import Services
+
+NAMES = ("transformer", "writer", "fetcher", "api")
+
+
+@pytest.fixture
+def services(kafka_settings: Kafka, database_url: str, tmp_path: Path) -> Iterator[Services]:
+    """Every service of the platform."""
+    environment = {
+        "KAFKA__BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
+        "KAFKA__TOPIC_PREFIX": kafka_settings.topic_prefix,
+        "KAFKA__SESSION_TIMEOUT_MS": str(kafka_settings.session_timeout_ms),
+        "DATABASE_URL": database_url,
+        "FETCHER__ALLOWED_FOLDERS": str(tmp_path),
+        "WRITER__BATCH_RECORDS": "500",  # many transactions, whatever the machine's speed
+    }
+    running = Services(environment, tmp_path)
+    for name in NAMES:
+        running.start(name)
+    for name in NAMES:
+        running.wait_ready(name)
+    yield running
+    running.close()
+
+
+def ingest(services: Services, **paths: Path) -> str:
+    """`tickplant ingest orders`; what it said."""
+    options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
+    command = [sys.executable, "-m", "services.cli", "ingest", "orders", *options, "--wait"]
+    done = subprocess.run(command, env=services.operator(), capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}{services.logs()}"
+    return done.stdout.splitlines()[-1]
+
+
+def summaries(services: Services, order_ids: Any) -> dict[str, dict[str, Any]]:
+    """What the api says of each order."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{services.api_port}", timeout=20) as client, ThreadPoolExecutor(4) as pool:
+
+        def get(order_id: str) -> dict[str, Any]:
+            response = client.get(f"/orders/{order_id}")
+            assert response.status_code == 200, response.text
+            found: dict[str, Any] = json.loads(response.text, parse_float=Decimal, parse_int=Decimal)
+            return found
+
+        return dict(zip(order_ids, pool.map(get, order_ids), strict=True))
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines()) - 1
+
+
+def test_every_order_comes_to_what_an_asof_join_gives_and_a_second_time_changes_nothing(services: Services, tmp_path: Path) -> None:
+    paths = orderflow.write(tmp_path, orderflow.generate(11, 400))
+    wanted = execution.summaries([paths["orders"]], [paths["trades"]], [paths["nbbo"]])
+    total = sum(map(lines, paths.values()))
+    said = ingest(services, **paths)
+    assert f"received {total}, stored" in said
+    assert "rejected 0" in said
+    assert summaries(services, wanted) == wanted
+    assert sum(row["total_pi_dollars"] > 0 for row in wanted.values()) > 100
+    again = ingest(services, **paths)
+    assert f"received {total}, stored 0, duplicate {total}" in again
+    assert summaries(services, wanted) == wanted
+    response = httpx.get(f"http://127.0.0.1:{services.api_port}/orders/O-none")
+    assert (response.status_code, response.json()["status"]) == (404, 404)
+
+
+@pytest.mark.parametrize("order", [("trades", "orders", "nbbo"), ("nbbo", "trades", "orders")])
+def test_files_ingested_in_any_order_come_to_the_same(services: Services, tmp_path: Path, order: tuple[str, ...]) -> None:
+    paths = orderflow.write(tmp_path, orderflow.generate(12, 200))
+    for name in order:
+        ingest(services, **{name: paths[name]})
+    wanted = execution.summaries([paths["orders"]], [paths["trades"]], [paths["nbbo"]])
+    assert summaries(services, wanted) == wanted
