@@ -256,6 +256,43 @@ class Nbbo(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="nbbo", 
     run: str | None = None
 
 
+class Fill(msgspec.Struct, frozen=True, tag_field="kind_of", tag="fill", omit_defaults=True):
+    """An execution priced against the quote it met, as it now stands; of two with one trade_id the greater revision holds."""
+
+    trade_id: str
+    order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    event_time: int  # us
+    destination: str
+    void: bool  # cancelled or busted
+    revision: int
+    quote_time: int | None = None  # us
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    pi_dollars: Decimal | None = None
+
+
+class OrderSummary(msgspec.Struct, frozen=True, tag_field="kind_of", tag="order_summary", omit_defaults=True):
+    """What an order has come to; of two with one order_id the greater revision holds."""
+
+    order_id: str
+    symbol: str
+    side: Side
+    destination: str
+    total_order_qty: Decimal
+    filled_qty: Decimal
+    notional: Decimal  # the sum of price * quantity
+    total_pi_dollars: Decimal
+    fill_count: int
+    unpriced: int
+    mismatched: int  # fills of another symbol or side
+    cancelled: bool
+    revision: int
+
+
 class Marker(msgspec.Struct, frozen=True, tag_field="kind", tag="marker", omit_defaults=True):
     """The end of a run in one raw partition, copied to every partition of the derived topics."""
 

@@ -65,7 +65,8 @@ class Relay:
         if not waiting:
             return 0
         for row in waiting:
-            producer.add(self._topics[row["topic"]], row["partition"], row["key"], row["value"])
+            for key, value in outbox.records(row):
+                producer.add(self._topics[row["topic"]], row["partition"], key, value)
         await producer.flush()
         with quiet():
             await outbox.done(connection, waiting)

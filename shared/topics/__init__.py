@@ -47,7 +47,7 @@ TICKS = Topic("market.ticks.v1", "Trade, Quote, IndexPrice, Marker, Tally", "sym
 CANDLES = Topic("market.candles.v1", "Candle, GivenUp", "source|symbol|kind|interval|start, partitioned by symbol", "compact,delete", 7, 32)
 TRADING_EVENTS = Topic("trading.events.v1", "Order, Execution, Nbbo, Marker, Tally", "symbol")
 FILLS = Topic("trading.fills.v1", "Fill", "symbol", retention_mib=32)
-SUMMARIES = Topic("trading.summaries.v1", "OrderSummary", "order_id", "compact,delete", 7, 32)
+SUMMARIES = Topic("trading.summaries.v1", "OrderSummary", "order_id, partitioned by symbol", "compact,delete", 7, 32)
 OPS_EVENTS = Topic("ops.events.v1", "ServiceEvent, Marker, Tally", "service", retention_mib=16)
 MINUTES = Topic("ops.minutes.v1", "ServiceMinute, MinuteGivenUp", "service|start, partitioned by service", "compact,delete", 7, 16)
 RUNS = Topic("pipeline.runs.v1", "Run", "run_id", "compact,delete", 30, 8)

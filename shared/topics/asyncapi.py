@@ -8,7 +8,23 @@ from typing import Any
 import msgspec
 
 from shared import events
-from shared.topics import CANDLES, CHECKPOINTS, DEAD_LETTERS, MARKET_RAW, MINUTES, OPS_EVENTS, OPS_RAW, RUNS, TICKS, TOPICS, Topic
+from shared.topics import (
+    CANDLES,
+    CHECKPOINTS,
+    DEAD_LETTERS,
+    FILLS,
+    MARKET_RAW,
+    MINUTES,
+    OPS_EVENTS,
+    OPS_RAW,
+    RUNS,
+    SUMMARIES,
+    TICKS,
+    TOPICS,
+    TRADING_EVENTS,
+    TRADING_RAW,
+    Topic,
+)
 
 _REF = "#/components/schemas/{name}"
 _EVENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
@@ -18,20 +34,24 @@ _EVENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     OPS_RAW.name: (events.Heartbeat, events.Marker),
     OPS_EVENTS.name: (events.ServiceEvent, events.Marker, events.Tally),
     MINUTES.name: (events.ServiceMinute, events.MinuteGivenUp),
+    TRADING_RAW.name: (events.Marker,),
+    TRADING_EVENTS.name: (events.Order, events.Execution, events.Nbbo, events.Marker, events.Tally),
+    FILLS.name: (events.Fill,),
+    SUMMARIES.name: (events.OrderSummary,),
     RUNS.name: (events.Run,),
     DEAD_LETTERS.name: (events.Marker,),
 }
-_BYTES = {MARKET_RAW.name: "RawRecord", OPS_RAW.name: "RawEvent", DEAD_LETTERS.name: "DeadLetter"}
+_BYTES = {MARKET_RAW.name: "RawRecord", TRADING_RAW.name: "TradingRow", OPS_RAW.name: "RawEvent", DEAD_LETTERS.name: "DeadLetter"}
 _SENDS: dict[str, tuple[Topic, ...]] = {
-    "fetcher": (MARKET_RAW, OPS_RAW, DEAD_LETTERS, RUNS),
-    "transformer": (TICKS, CANDLES, OPS_EVENTS, MINUTES, DEAD_LETTERS, CHECKPOINTS),
-    "writer": (CANDLES, MINUTES, RUNS),
-    "api": (OPS_RAW,),
+    "fetcher": (MARKET_RAW, TRADING_RAW, OPS_RAW, DEAD_LETTERS, RUNS),
+    "transformer": (TICKS, CANDLES, TRADING_EVENTS, OPS_EVENTS, MINUTES, DEAD_LETTERS, CHECKPOINTS),
+    "writer": (CANDLES, FILLS, SUMMARIES, MINUTES, RUNS),
+    "api": (OPS_RAW, TRADING_RAW, RUNS),
 }
 _RECEIVES: dict[str, tuple[Topic, ...]] = {
     "fetcher": (RUNS, DEAD_LETTERS),
-    "transformer": (MARKET_RAW, OPS_RAW, CHECKPOINTS),
-    "writer": (TICKS, CANDLES, OPS_EVENTS, MINUTES, DEAD_LETTERS, RUNS),
+    "transformer": (MARKET_RAW, TRADING_RAW, OPS_RAW, CHECKPOINTS),
+    "writer": (TICKS, CANDLES, TRADING_EVENTS, OPS_EVENTS, MINUTES, DEAD_LETTERS, RUNS),
     "api": (CANDLES, RUNS),
 }
 

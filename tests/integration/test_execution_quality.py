@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from deploy.simulator import orderflow
+from shared.events import Fill, OrderSummary
 from shared.settings import Kafka
+from shared.topics import FILLS, SUMMARIES, Topic
 from tests.fixtures import execution
 from tests.system.services import Services
+from tests.system.store import published, query, until
 
 NAMES = ("transformer", "writer", "fetcher", "api")
 
@@ -91,3 +95,29 @@ def test_files_ingested_in_any_order_come_to_the_same(services: Services, tmp_pa
         ingest(services, **{name: paths[name]})
     wanted = execution.summaries([paths["orders"]], [paths["trades"]], [paths["nbbo"]])
     assert summaries(services, wanted) == wanted
+
+
+def newest(kafka: Kafka, topic: Topic, kind: Any, key: str) -> dict[str, Any]:
+    """The published values of the greatest revision, by id."""
+    found: dict[str, Any] = {}
+    for _, value in published(kafka, topic):
+        event = msgspec.convert(value, kind)
+        held = found.setdefault(getattr(event, key), event)
+        found[getattr(event, key)] = max(held, event, key=lambda event: event.revision)
+    return found
+
+
+def test_fills_and_summaries_leave_through_the_outbox(services: Services, tmp_path: Path, kafka_settings: Kafka, database_url: str) -> None:
+    paths = orderflow.write(tmp_path, orderflow.generate(13, 150))
+    ingest(services, trades=paths["trades"], orders=paths["orders"])
+    ingest(services, nbbo=paths["nbbo"])
+    until(lambda: query(database_url, "SELECT count(*) FROM outbox")[0][0], 0)
+    wanted = execution.summaries([paths["orders"]], [paths["trades"]], [paths["nbbo"]])
+    told = newest(kafka_settings, SUMMARIES, OrderSummary, "order_id")
+    assert {name: (told[name].filled_qty, told[name].total_pi_dollars) for name in told} == {
+        name: (order["filled_qty"], order["total_pi_dollars"]) for name, order in wanted.items()
+    }
+    fills = newest(kafka_settings, FILLS, Fill, "trade_id")
+    priced = {fill["trade_id"]: fill["bid"] and Decimal(fill["bid"]) for fill in execution.priced([paths["trades"]], [paths["nbbo"]])}
+    assert {name: fill.bid for name, fill in fills.items() if not fill.void} == priced
+    assert any(fill.void for fill in fills.values())

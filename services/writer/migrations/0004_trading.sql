@@ -35,7 +35,7 @@ CREATE TABLE orders (
     action_time      timestamptz NOT NULL,
     content          bytea       NOT NULL,
     received_at      timestamptz,
-    run              text        COLLATE "C",
+    run              text        COLLATE "C",  -- the last that named it
     epoch            bigint,
     raw_partition    integer,
     raw_offset       bigint,
@@ -62,7 +62,7 @@ CREATE TABLE fills (
     action_time   timestamptz NOT NULL,
     content       bytea       NOT NULL,
     received_at   timestamptz NOT NULL,
-    run           text        COLLATE "C",
+    run           text        COLLATE "C",  -- the last that named it
     epoch         bigint      NOT NULL,
     raw_partition integer     NOT NULL,
     raw_offset    bigint      NOT NULL,
@@ -85,3 +85,16 @@ CREATE TABLE trading_runs (
     symbol text COLLATE "C" NOT NULL,
     PRIMARY KEY (run, symbol)
 );
+
+-- A row of the outbox may hold many records of its partition, one a line: key, tab, value.
+ALTER TABLE outbox ADD COLUMN bundled boolean NOT NULL DEFAULT false;
+
+-- What each finished run of orders came to as files; written after the run's end, once.
+CREATE TABLE outputs (
+    run          text        COLLATE "C" PRIMARY KEY,
+    requested_at timestamptz NOT NULL DEFAULT now(),
+    written_at   timestamptz,              -- null: to be written
+    fills        bigint,                   -- rows of the files
+    summary      bigint
+);
+CREATE INDEX outputs_to_write ON outputs (requested_at) WHERE written_at IS NULL;

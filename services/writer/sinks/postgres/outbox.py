@@ -1,6 +1,6 @@
 """What must still be published, written with the facts it tells of; only the newest value of a key waits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import asyncpg
 import msgspec
@@ -14,7 +14,14 @@ _PUT = """
 INSERT INTO outbox (topic, key, partition, value) SELECT * FROM unnest($1::text[], $2::bytea[], $3::int[], $4::bytea[])
 ON CONFLICT (topic, key) DO UPDATE SET partition = excluded.partition, value = excluded.value, position = nextval('outbox_sequence')
 """
-_NEXT = "SELECT topic, key, partition, value, position FROM outbox ORDER BY position LIMIT $1"
+# Rows of some megabytes at a time, at least one.
+_NEXT = """
+SELECT topic, key, partition, value, position, bundled FROM (
+    SELECT *, sum(octet_length(value)) OVER (ORDER BY position) - octet_length(value) AS before
+    FROM (SELECT * FROM outbox ORDER BY position LIMIT $1) first
+) o WHERE before < $2 ORDER BY position
+"""
+_MOST_BYTES = 4 * 1024 * 1024
 _DONE = """
 DELETE FROM outbox o USING unnest($1::text[], $2::bytea[], $3::bigint[]) AS u (t, k, p)
 WHERE (o.topic, o.key, o.position) = (u.t, u.k, u.p)
@@ -41,6 +48,16 @@ def run(event: Run) -> Row:
     return RUNS.name, key, partition(key, RUNS.partitions), _encode(event)
 
 
+def records(row: asyncpg.Record) -> Iterator[tuple[bytes, bytes]]:
+    """The keys and values of a row."""
+    if not row["bundled"]:
+        yield row["key"], row["value"]
+        return
+    for line in row["value"].split(b"\n"):
+        key, _, value = line.partition(b"\t")
+        yield key, value
+
+
 async def put(connection: Connection, rows: Iterable[Row]) -> None:
     """Adds records, in key order."""
     ordered = sorted({row[:2]: row for row in rows}.values())
@@ -50,7 +67,7 @@ async def put(connection: Connection, rows: Iterable[Row]) -> None:
 
 async def waiting(connection: Connection, limit: int) -> list[asyncpg.Record]:
     """The next records in order."""
-    return await connection.fetch(_NEXT, limit)
+    return await connection.fetch(_NEXT, limit, _MOST_BYTES)
 
 
 async def done(connection: Connection, sent: list[asyncpg.Record]) -> None:

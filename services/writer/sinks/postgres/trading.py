@@ -5,18 +5,46 @@ Quotes first, then the stored fills that they price, then new fills, then the or
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.writer.batch import LedgerKey
-from services.writer.sinks.postgres import fills, orders, quotes, runs
+from services.writer.sinks.postgres import fills, orders, quotes, runs, trading_outbox
 from services.writer.sinks.postgres.connection import Connection
 from services.writer.sinks.postgres.trading_rows import FILLS, ORDERS, QUOTES, Staged, framed
+from shared import topics
 from shared.time import HOUR, floor, from_datetime
 
 Counts = Mapping[str, Counter[LedgerKey]]
 _STAGES = {"stage_quotes": ("quotes", QUOTES), "stage_orders": ("orders", ORDERS), "stage_fills": ("fills", FILLS)}
 _HOLD = "INSERT INTO trading_runs (run, symbol) SELECT $1, s FROM unnest($2::text[]) AS u (s) ORDER BY s ON CONFLICT DO NOTHING"
 _RELEASE = "DELETE FROM trading_runs WHERE run = $1 RETURNING symbol"
+_OUTPUTS = "INSERT INTO outputs (run) VALUES ($1) ON CONFLICT DO NOTHING"
+_NAMED = """
+UPDATE {table} t SET run = s.run FROM stage_{table} s
+WHERE t.{id} = s.{id} AND s.run IS NOT NULL AND t.run IS DISTINCT FROM s.run
+"""
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What a transaction has changed: fills, orders, and orders whose fills did."""
+
+    fills: set[str] = field(default_factory=set)
+    orders: set[str] = field(default_factory=set)
+    touched: set[str] = field(default_factory=set)
+
+    def priced(self, found: quotes.Touched) -> None:
+        """Fills have got another quote."""
+        self.fills.update(fill for fill, _ in found)
+        self.touched.update(order for _, order in found)
+
+    async def finish(self, connection: Connection) -> None:
+        """Recomputes the touched orders, and publishes all that changed."""
+        if self.touched:
+            self.orders.update(await orders.summarise(connection, self.touched))
+        await trading_outbox.put(connection, topics.FILLS.name, self.fills)
+        await trading_outbox.put(connection, topics.SUMMARIES.name, self.orders)
 
 
 async def store(connection: Connection, staged: Staged, counts: Counts) -> None:
@@ -25,22 +53,17 @@ async def store(connection: Connection, staged: Staged, counts: Counts) -> None:
     await _stage(connection, staged)
     await quotes.lock(connection, staged.symbols)
     stored: Counter[LedgerKey] = Counter()
-    touched: set[str] = set()
+    changes = _Changes()
     if staged.rows["stage_quotes"]:
         for run, hour, count in await quotes.store(connection):
             stored[_key("nbbo", run, hour)] += count
-        touched |= {order for _, order in await quotes.reprice(connection, staged.symbols, unfinished)}
+        changes.priced(await quotes.reprice(connection, staged.symbols, unfinished))
     if staged.rows["stage_orders"]:
-        for found in await orders.store(connection):
-            stored[_key("orders", found["run"], found["received_at"])] += 1
-            if found["known"]:
-                touched.add(found["order_id"])
+        await _store_orders(connection, changes, stored)
     if staged.rows["stage_fills"]:
-        for found in await fills.store(connection, unfinished):
-            stored[_key("trades", found["run"], found["received_at"])] += 1
-            touched |= {found["order_id"], found["former"] or found["order_id"]}
-    if touched:
-        await orders.summarise(connection, touched)
+        await _store_fills(connection, unfinished, changes, stored)
+    await _name(connection, staged, stored)
+    await changes.finish(connection)
     for run in sorted(unfinished):
         await connection.execute(_HOLD, run, sorted(staged.by_run[run]))
     counts["stored"].update(stored)
@@ -48,14 +71,37 @@ async def store(connection: Connection, staged: Staged, counts: Counts) -> None:
 
 
 async def release(connection: Connection, run: str) -> None:
-    """Prices what waited for the run's end."""
+    """Prices what waited for the run's end, and asks for the run's files."""
     symbols = sorted(row["symbol"] for row in await connection.fetch(_RELEASE, run))
     if not symbols:
         return
     await quotes.lock(connection, symbols)
-    touched = {order for _, order in await quotes.price_last(connection, symbols)}
-    if touched:
-        await orders.summarise(connection, touched)
+    changes = _Changes()
+    changes.priced(await quotes.price_last(connection, symbols))
+    await changes.finish(connection)
+    await connection.execute(_OUTPUTS, run)
+
+
+async def _store_orders(connection: Connection, changes: _Changes, stored: Counter[LedgerKey]) -> None:
+    for order_id, known, run, received_at in await orders.store(connection):
+        stored[_key("orders", run, received_at)] += 1
+        changes.orders.add(order_id)
+        if known:
+            changes.touched.add(order_id)
+
+
+async def _store_fills(connection: Connection, unfinished: set[str], changes: _Changes, stored: Counter[LedgerKey]) -> None:
+    for trade_id, order_id, former, run, received_at in await fills.store(connection, unfinished):
+        stored[_key("trades", run, received_at)] += 1
+        changes.fills.add(trade_id)
+        changes.touched.update((order_id, former or order_id))
+
+
+async def _name(connection: Connection, staged: Staged, stored: Counter[LedgerKey]) -> None:
+    """Orders and executions that were known already are now this run's too: its files hold them."""
+    for source, table, key in (("orders", "orders", "order_id"), ("trades", "fills", "trade_id")):
+        if any(count > stored[counted] for counted, count in staged.given.items() if counted[0] == source):
+            await connection.execute(_NAMED.format(table=table, id=key))
 
 
 async def _stage(connection: Connection, staged: Staged) -> None:

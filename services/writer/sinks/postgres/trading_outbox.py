@@ -1,0 +1,63 @@
+"""Fills and summaries on their way to their topics: the JSON is made where the rows are, one outbox row for each partition of a batch.
+
+Invariant: what is published is `shared.events.Fill` and `OrderSummary`, value for value.
+"""
+
+from collections.abc import Collection
+
+from services.writer.sinks.postgres.connection import Connection
+from shared.partitioning import partition
+from shared.topics import FILLS, PARTITIONS, SUMMARIES
+from shared.trading.versions import RANKS, VOID
+
+_BUNDLE = """
+INSERT INTO outbox (topic, key, partition, value, bundled)
+SELECT $2, convert_to(gen_random_uuid()::text, 'UTF8'), p.partition, convert_to(string_agg({line}, E'\\n'), 'UTF8'), true
+FROM {table} r JOIN unnest($3::text[], $4::int[]) AS p (symbol, partition) USING (symbol)
+WHERE r.{id} = ANY($1::text[]) GROUP BY p.partition ORDER BY p.partition
+"""
+_SYMBOLS = "SELECT DISTINCT symbol FROM {table} WHERE {id} = ANY($1::text[]) AND symbol IS NOT NULL"
+
+
+def _us(column: str) -> str:
+    return f"(extract(epoch FROM {column}) * 1000000)::bigint"
+
+
+def _line(key: str, tag: str, values: dict[str, str]) -> str:
+    pairs = ", ".join(f"'{name}', {value}" for name, value in {"kind_of": f"'{tag}'", **values}.items())
+    return f"r.{key} || E'\\t' || json_build_object({pairs})::text"
+
+
+_FILL = {
+    **{name: f"r.{name}" for name in ("trade_id", "order_id", "symbol", "side")},
+    **{name: f"r.{name}::text" for name in ("quantity", "price")},
+    "event_time": _us("r.event_time"),
+    "destination": "r.destination",
+    "void": f"r.action >= {VOID}",
+    "revision": "r.revision",
+    "quote_time": _us("r.quote_time"),
+    **{name: f"r.{name}::text" for name in ("bid", "ask", "pi_dollars")},
+}
+_SUMMARY = {
+    **{name: f"r.{name}" for name in ("order_id", "symbol", "side", "destination")},
+    "total_order_qty": "r.quantity::text",
+    **{name: f"r.{name}::text" for name in ("filled_qty", "notional", "total_pi_dollars")},
+    **{name: f"r.{name}" for name in ("fill_count", "unpriced", "mismatched")},
+    "cancelled": f"r.action >= {RANKS['cancel']}",
+    "revision": "r.revision",
+}
+_TABLES = {
+    FILLS.name: ("fills", "trade_id", _line("symbol", "fill", _FILL)),
+    SUMMARIES.name: ("orders", "order_id", _line("order_id", "order_summary", _SUMMARY)),
+}
+
+
+async def put(connection: Connection, topic: str, ids: Collection[str]) -> None:
+    """Adds the rows of these ids, as they now stand."""
+    if not ids:
+        return
+    table, key, line = _TABLES[topic]
+    wanted = sorted(ids)
+    symbols = [row["symbol"] for row in await connection.fetch(_SYMBOLS.format(table=table, id=key), wanted)]
+    numbers = [partition(symbol.encode(), PARTITIONS) for symbol in symbols]
+    await connection.execute(_BUNDLE.format(table=table, id=key, line=line), wanted, topic, symbols, numbers)
