@@ -42,6 +42,7 @@ class Api(BaseModel):
     as_of_ticks: int = Field(2_000_000, ge=1)
     max_body_bytes: int = Field(1024 * 1024, ge=1, le=8 * 1024 * 1024)
     max_events: int = Field(1000, ge=1, description="in one request")
+    ingest_wait_seconds: float = Field(20.0, ge=0, le=24, description="how long POST /ingest waits for a run's end")
 
 
 class Telemetry(BaseModel):
@@ -68,6 +69,7 @@ class Writer(BaseModel):
     """Batches towards the store and how long it keeps what."""
 
     batch_records: int = Field(20_000, ge=1)
+    output_folder: Path = Field(Path("output"), description="where a run of orders leaves its files")
 
 
 class Source(BaseModel):
@@ -91,6 +93,8 @@ class Fetcher(BaseModel):
     sources: Annotated[tuple[Source, ...], BeforeValidator(_from_json)] = ()
 
     allowed_folders: list[Path] = [Path.cwd()]
+    allowed_hosts: list[str] = Field([], description="hosts that files may be fetched from")
+    allow_private_addresses: bool = Field(False, description="also where such a host is an internal address")
     max_file_bytes: int = 64 * 1024**3
     in_flight: int = Field(20_000, ge=1)
     concurrent_runs: int = Field(2, ge=1, le=32)

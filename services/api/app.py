@@ -63,7 +63,8 @@ def answering(endpoint: Endpoint, context: Context, shared: Coalescing[bytes | R
     reporter = context.reporter if endpoint.told else None
 
     async def read(scope: Scope, accept: bytes, body: bytes) -> bytes | Response:
-        given = Given(scope["path"], scope["query_string"], known, scope.get("path_params", {}), accept, body)
+        key = bodies.header(scope, b"idempotency-key") if body else b""
+        given = Given(scope["path"], scope["query_string"], known, scope.get("path_params", {}), accept, body, key)
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 return await endpoint.answer(context, given)

@@ -35,9 +35,17 @@ def openapi(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tickplant", "version": VERSION, "description": "Prices are JSON numbers with all their digits; times are UTC."},
-        "paths": {endpoint.path: {endpoint.method.lower(): _operation(endpoint)} for endpoint in endpoints},
+        "paths": _paths(endpoints),
         "components": {"schemas": {**schemas, "Problem": _PROBLEM}},
     }
+
+
+def _paths(endpoints: Sequence[Endpoint]) -> dict[str, dict[str, Any]]:
+    """The operations of each path, by method."""
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return paths
 
 
 def page(endpoints: Sequence[Endpoint]) -> str:
@@ -47,14 +55,15 @@ def page(endpoints: Sequence[Endpoint]) -> str:
     return f'{head}<h1>Tickplant API</h1><p>Machine-readable: <a href="/openapi.json">/openapi.json</a></p>{sections}</html>'
 
 
-def _operation_id(path: str) -> str:
-    """`runs_by_id` for /runs/{id}."""
-    return "_".join(f"by_{part[1:-1]}" if part.startswith("{") else part for part in path.strip("/").split("/"))
+def _operation_id(endpoint: Endpoint) -> str:
+    """`runs_by_id` for GET /runs/{id}, `post_events` for POST /events."""
+    parts = [f"by_{part[1:-1]}" if part.startswith("{") else part for part in endpoint.path.strip("/").split("/")]
+    return "_".join(parts if endpoint.method == "GET" else [endpoint.method.lower(), *parts])
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     return {
-        "operationId": _operation_id(endpoint.path),
+        "operationId": _operation_id(endpoint),
         "summary": endpoint.summary,
         "description": endpoint.description,
         "parameters": [_parameter(parameter) for parameter in endpoint.parameters],

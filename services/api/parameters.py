@@ -39,14 +39,21 @@ class Parameter:
 class Given:
     """The parameters of one request, read by name; a name that the endpoint does not have, or has twice, is refused."""
 
-    __slots__ = ("_values", "accept", "body", "pairs", "path", "path_values")
+    __slots__ = ("_values", "accept", "body", "idempotency_key", "pairs", "path", "path_values")
 
     def __init__(
-        self, path: str, query: bytes, known: frozenset[str], path_values: Mapping[str, str], accept: bytes = b"", body: bytes = b""
+        self,
+        path: str,
+        query: bytes,
+        known: frozenset[str],
+        path_values: Mapping[str, str],
+        accept: bytes = b"",
+        body: bytes = b"",
+        idempotency_key: bytes = b"",
     ) -> None:
         self.path = path
         self.path_values = path_values
-        self.accept, self.body = accept, body
+        self.accept, self.body, self.idempotency_key = accept, body, idempotency_key
         self.pairs = _pairs(query)
         self._values: dict[str, str] = {}
         for name, value in self.pairs:

@@ -13,7 +13,6 @@ from shared.aggregations import minutes
 from shared.aggregations.candles import fold
 from shared.events import Candle, IndexPrice, Quote, ServiceMinute, Tick, Trade
 from shared.time import MINUTE
-from shared.trading import quality
 
 
 def symbol(row: Record) -> answers.Symbol:
@@ -136,15 +135,6 @@ def reject(row: Record) -> answers.Reject:
     reason, message, source_, run_id, line, origin, received_at, sample = row
     shown = sample.decode("utf-8", "backslashreplace")
     return answers.Reject(reason, message, source_, run_id or None, line, origin, iso(received_at), shown)
-
-
-def summary(row: Record) -> answers.Summary:
-    """A row of ORDER."""
-    order_id, quantity, filled, notional, improved = row
-    rate = quality.fill_rate(quantity, filled)
-    return answers.Summary(
-        order_id, number(quantity), number(filled), money(quality.vwap(notional, filled)), number(improved), number(rate)
-    )
 
 
 def run(row: Record) -> answers.Run:

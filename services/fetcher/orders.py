@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from services.fetcher.download import fetch, is_url
 from services.fetcher.files import File, allowed
 from services.fetcher.merge import Merge
 from services.fetcher.protocol import Output
@@ -21,10 +23,11 @@ ORDER: tuple[columns.File, ...] = ("nbbo", "orders", "trades")
 
 @dataclass(slots=True)
 class _Open:
-    """One of the files and the reader of its rows."""
+    """One of the files and the reader of its rows; `spool` is what is to be removed in the end."""
 
     file: File
     rows: Rows
+    spool: Path | None = None
 
     def read(self) -> tuple[list[Timed], bool]:
         """The next rows, and whether they were the last; raises `FileFault` with file and line."""
@@ -37,29 +40,39 @@ class _Open:
 
 
 class OrdersInput:
-    """The files that the request names."""
+    """The files that a request names; `identities` is what they are, by name."""
 
-    def __init__(self, run: Run, request: OrdersRequest, settings: Fetcher) -> None:
+    def __init__(self) -> None:
+        self._open: list[_Open] = []
+        self.identities: dict[str, dict[str, int]] = {}
+
+    @classmethod
+    async def open(cls, run: Run, request: OrdersRequest, settings: Fetcher) -> "OrdersInput":
+        """Opens all of them; raises `FileFault`."""
         try:
             ZoneInfo(request.timezone)
         except (ValueError, KeyError, OSError):
             raise FileFault(f"timezone {request.timezone!r} is no IANA time zone, like UTC or America/New_York") from None
-        self._open: list[_Open] = []
-        self.identities: dict[str, dict[str, int]] = {}
+        opened = cls()
         try:
             for name in ORDER:
-                if path := getattr(request, name):
-                    self._add(run, name, path, request, settings)
-        except FileFault:
-            self.close()
+                if given := getattr(request, name):
+                    await opened._add(name, given, Rows(run.run_id, name, request.timezone), settings, request.files.get(name))
+        except BaseException:
+            opened.close()
             raise
-        if not self._open:
+        if not opened._open:
             raise FileFault("the request names no file of orders, trades or nbbo")
-        self.bytes_total = sum(there.file.size for there in self._open)
+        return opened
+
+    @property
+    def bytes_total(self) -> int:
+        """How large they are, compressed as they may be."""
+        return sum(there.file.size for there in self._open)
 
     @property
     def bytes_read(self) -> int:
-        """How much of the files, compressed as they may be, is done."""
+        """How much of that is done."""
         return sum(there.file.bytes_read for there in self._open)
 
     async def batches(self) -> AsyncIterator[Sequence[Output]]:
@@ -84,14 +97,24 @@ class OrdersInput:
         """Closes the files."""
         for there in self._open:
             there.file.close()
+            if there.spool is not None:
+                there.spool.unlink(missing_ok=True)
 
-    def _add(self, run: Run, name: columns.File, path: str, request: OrdersRequest, settings: Fetcher) -> None:
+    async def _add(self, name: columns.File, given: str, rows: Rows, settings: Fetcher, before: dict[str, int] | None) -> None:
+        spool: Path | None = None
         try:
-            file = File(allowed(path, settings), settings)
+            if is_url(given):
+                downloaded = await fetch(given, settings)
+                spool = downloaded.path
+                file, identity = File(spool, settings), downloaded.identity
+            else:
+                file = File(allowed(given, settings), settings)
+                identity = file.identity
         except FileFault as fault:
+            if spool is not None:
+                spool.unlink(missing_ok=True)
             raise FileFault(f"{name}: {fault}") from None
-        self._open.append(_Open(file, Rows(run.run_id, name, request.timezone)))
-        before = request.files.get(name)
-        if before is not None and before != file.identity:
+        self._open.append(_Open(file, rows, spool))
+        if before is not None and before != identity:
             raise FileFault(f"{name}: the file is not the one that the run began with: it was changed meanwhile; ingest it again")
-        self.identities[name] = file.identity
+        self.identities[name] = identity

@@ -178,7 +178,7 @@ class Runner:
             try:
                 if run.attempts >= MOST_ATTEMPTS:
                     raise FileFault(f"given up after {run.attempts} attempts")
-                given, request = self._open_input(run)
+                given, request = await self._open_input(run)
                 await ingest.begin(given, **request)
                 await ingest.carry_out()
             except FileFault as fault:
@@ -196,13 +196,13 @@ class Runner:
             await publisher.close()
         return ingest.run
 
-    def _open_input(self, run: Run) -> tuple[Input, dict[str, object]]:
+    async def _open_input(self, run: Run) -> tuple[Input, dict[str, object]]:
         """The run's input, and what is to be kept in its request; raises `FileFault`."""
         try:
             if run.run_kind == "replay":
                 return ReplayInput(self._settings.kafka, run, msgspec.convert(run.request, runs.ReplayRequest)), {}
             if run.run_kind == "orders":
-                given = OrdersInput(run, msgspec.convert(run.request, runs.OrdersRequest), self._settings.fetcher)
+                given = await OrdersInput.open(run, msgspec.convert(run.request, runs.OrdersRequest), self._settings.fetcher)
                 return given, {"files": given.identities}
             request_type, reader = READERS[run.run_kind]
             request = msgspec.convert(run.request, request_type)

@@ -5,6 +5,7 @@ import asyncio
 import sys
 
 from services.writer.migrate import migrate
+from services.writer.outputs import Outputs
 from services.writer.relay import Relay
 from services.writer.runner import Runner
 from services.writer.sinks import SINKS
@@ -28,6 +29,7 @@ def wire(sink: str) -> Main:
         async with asyncio.TaskGroup() as group:
             group.create_task(runner.run(stop))
             group.create_task(Relay(settings, health).run(stop))
+            group.create_task(Outputs(settings, health).run(stop))
 
     return main
 

@@ -22,3 +22,14 @@ def vwap(notional: Decimal, filled: Decimal) -> Decimal | None:
 def fill_rate(quantity: Decimal, filled: Decimal) -> Decimal:
     """The part of the order that was filled."""
     return quotient(filled, quantity) or ZERO
+
+
+def spread(bid: Decimal, ask: Decimal) -> Decimal:
+    """The quoted spread; negative where the market is crossed."""
+    return EXACT.subtract(ask, bid)
+
+
+def effective(side: Side, price: Decimal, twice_mid: Decimal) -> Decimal:
+    """2·D·(price - mid): the effective spread against the mid at execution, the realized one against a later mid."""
+    distance = EXACT.subtract(EXACT.multiply(Decimal(2), price), twice_mid)
+    return distance if side == "buy" else -distance

@@ -95,6 +95,12 @@ CREATE TABLE outputs (
     requested_at timestamptz NOT NULL DEFAULT now(),
     written_at   timestamptz,              -- null: to be written
     fills        bigint,                   -- rows of the files
-    summary      bigint
+    summary      bigint,
+    fills_path   text,
+    summary_path text
 );
 CREATE INDEX outputs_to_write ON outputs (requested_at) WHERE written_at IS NULL;
+
+-- GET /orders in the order of time, or of price improvement.
+CREATE INDEX orders_by_time ON orders (event_time, order_id);
+CREATE INDEX orders_by_improvement ON orders (total_pi_dollars, order_id);

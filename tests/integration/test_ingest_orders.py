@@ -1,0 +1,158 @@
+"""POST /ingest: the sample files as a user sends them, twice, and what is wrong with files and addresses."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import shutil
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import polars as pl
+import pytest
+
+from shared.settings import Kafka
+from tests.architecture.sources import ROOT
+from tests.fixtures import execution
+from tests.system.services import Services
+
+NAMES = ("transformer", "writer", "fetcher", "api")
+SAMPLES = {name: ROOT / "data" / f"{name}_sample.csv" for name in ("orders", "trades", "nbbo")}
+
+
+@pytest.fixture
+def services(kafka_settings: Kafka, database_url: str, tmp_path: Path) -> Iterator[Services]:
+    """Every service of the platform; the fetcher may read `data` of the test's folder and ask localhost."""
+    (tmp_path / "data").mkdir()
+    for path in SAMPLES.values():
+        shutil.copy(path, tmp_path / "data")
+    environment = {
+        "KAFKA__BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
+        "KAFKA__TOPIC_PREFIX": kafka_settings.topic_prefix,
+        "KAFKA__SESSION_TIMEOUT_MS": str(kafka_settings.session_timeout_ms),
+        "DATABASE_URL": database_url,
+        "FETCHER__ALLOWED_FOLDERS": str(tmp_path / "data"),
+        "FETCHER__ALLOWED_HOSTS": "localhost",
+        "FETCHER__ALLOW_PRIVATE_ADDRESSES": "true",
+        "WRITER__OUTPUT_FOLDER": str(tmp_path / "output"),
+    }
+    running = Services(environment, tmp_path)
+    for name in NAMES:
+        running.start(name)
+    for name in NAMES:
+        running.wait_ready(name)
+    yield running
+    running.close()
+
+
+def post(services: Services, paths: dict[str, Any], **headers: str) -> httpx.Response:
+    body = {f"{name}_url": str(path) for name, path in paths.items()}
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.post(f"http://127.0.0.1:{services.api_port}/ingest", json=body, headers=sent, timeout=40)
+
+
+def rows(path: str) -> list[dict[str, str]]:
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_sample_files_come_to_files_that_agree_with_polars_and_a_second_time_are_the_same(services: Services, tmp_path: Path) -> None:
+    wanted = execution.summaries(*([path] for path in SAMPLES.values()))
+    paths = {name: tmp_path / "data" / path.name for name, path in SAMPLES.items()}
+    response = post(services, paths)
+    assert response.status_code == 200, response.text + services.logs()
+    answer = response.json()
+    assert answer["status"] == "ok"
+    found = rows(answer["output_files"]["summary"])
+    assert {row["order_id"] for row in found} == set(wanted)
+    for row in found:
+        order = wanted[row["order_id"]]
+        numbers = {name: Decimal(row[name]) if row[name] else None for name in order if name != "order_id"}
+        assert numbers == {name: value for name, value in order.items() if name != "order_id"}
+    fills = rows(answer["output_files"]["fills"])
+    counted = execution.priced([SAMPLES["trades"]], [SAMPLES["nbbo"]])
+    assert answer["rows"] == {"fills": len(fills), "summary": len(found)} == {"fills": len(counted), "summary": len(wanted)}
+    parquet = pl.read_parquet(answer["output_files"]["fills"].replace(".csv", ".parquet"))
+    assert parquet["pi_dollars"].sum() == sum(map(execution.improvement, counted))
+    again = post(services, paths, idempotency_key="one").json()
+    assert again["rows"] == answer["rows"]
+    assert again["run_id"] != answer["run_id"]
+    assert rows(again["output_files"]["fills"]) == fills
+    assert post(services, paths, idempotency_key="one").json() == again
+    other = post(services, {**paths, "nbbo": paths["orders"]}, idempotency_key="one")
+    assert other.status_code == 409
+    run = httpx.get(f"http://127.0.0.1:{services.api_port}/runs/{again['run_id']}").json()
+    assert (run["stored"], run["duplicate"], run["rejected"]) == (0, run["received"], 0)
+
+
+def faults(tmp_path: Path) -> dict[str, tuple[dict[str, Any], str]]:
+    """What is wrong with one of the files, and what is said of it."""
+    data = tmp_path / "data"
+    good = {name: data / path.name for name, path in SAMPLES.items()}
+    (data / "headerless.csv").write_text("".join(good["orders"].read_text().splitlines(keepends=True)[1:]))
+    (data / "cut.csv.gz").write_bytes(gzip.compress(good["nbbo"].read_bytes())[:-2000])
+    (data / "empty.csv").write_bytes(b"")
+    (tmp_path / "outside.csv").write_bytes(good["orders"].read_bytes())
+    (data / "link.csv").symlink_to(tmp_path / "outside.csv")
+    return {
+        "missing header": ({**good, "orders": data / "headerless.csv"}, "orders: line 1: the header 'O-0000001,"),
+        "wrong header": ({**good, "nbbo": good["trades"]}, "it looks like a file of trades"),
+        "truncated gzip": ({**good, "nbbo": data / "cut.csv.gz"}, "the gzip stream is truncated"),
+        "empty": ({**good, "trades": data / "empty.csv"}, "trades: the file is empty"),
+        "not there": ({**good, "trades": data / "none.csv"}, "No such file or directory"),
+        "outside": ({**good, "orders": tmp_path / "outside.csv"}, "is outside the folders the fetcher may read"),
+        "outside by a link": ({**good, "orders": data / "link.csv"}, "is outside the folders the fetcher may read"),
+        "unreachable": ({**good, "orders": "http://localhost:9/orders.csv"}, "orders: cannot fetch http://localhost:9/orders.csv"),
+        "another host": ({**good, "orders": "https://example.com/orders.csv"}, "example.com is no host that the fetcher may ask"),
+        "another scheme": ({**good, "orders": "ftp://localhost/orders.csv"}, "No such file or directory"),
+    }
+
+
+def test_what_is_wrong_with_a_file_fails_the_run_with_its_reason(services: Services, tmp_path: Path) -> None:
+    for what, (paths, said) in faults(tmp_path).items():
+        response = post(services, paths)
+        assert response.status_code == 422, f"{what}: {response.text}"
+        assert said in response.json()["detail"], what
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves a folder; `/away` leads to another host."""
+
+    def do_GET(self) -> None:
+        if self.path == "/away":
+            self.send_response(302)
+            self.send_header("Location", "http://elsewhere.test/orders.csv")
+            self.end_headers()
+        else:
+            super().do_GET()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the base class's name
+        """Silence."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    found = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(tmp_path / "data")))
+    threading.Thread(target=found.serve_forever, daemon=True).start()
+    yield f"http://localhost:{found.server_address[1]}"
+    found.shutdown()
+
+
+def test_files_are_fetched_from_allowed_hosts_and_no_redirect_leads_elsewhere(services: Services, server: str) -> None:
+    urls = {name: f"{server}/{path.name}" for name, path in SAMPLES.items()}
+    assert post(services, urls).status_code == 200
+    away = post(services, {**urls, "orders": f"{server}/away"})
+    assert (away.status_code, "elsewhere.test is no host that the fetcher may ask" in away.json()["detail"]) == (422, True)
+    missing = post(services, {**urls, "orders": f"{server}/none.csv"})
+    assert "it answers 404" in missing.json()["detail"]
+    services.stop("fetcher")
+    services.configure(FETCHER__ALLOW_PRIVATE_ADDRESSES="false")
+    services.start("fetcher")
+    refused = post(services, urls)
+    assert (refused.status_code, "an internal address" in refused.json()["detail"]) == (422, True)
