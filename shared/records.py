@@ -8,7 +8,7 @@ from shared.time import to_iso
 
 RUN_HEADER = "run"
 CONTROL = "tickplant."
-_ROW = re.compile(rb"([!-~]{1,128}):([0-9]{1,18}):([0-9]{1,18})")
+ROW = re.compile(rb"([!-~]{1,128}):([0-9]{1,18}):([0-9]{1,18})")
 
 
 class Record(Protocol):
@@ -42,7 +42,7 @@ class Row(NamedTuple):
     @classmethod
     def parse(cls, header: bytes) -> "Row | None":
         """The inverse of `header`; None for what `header` never wrote."""
-        found = _ROW.fullmatch(header)
+        found = ROW.fullmatch(header)
         return cls(found[1].decode(), int(found[2]), int(found[3])) if found else None
 
 

@@ -32,7 +32,7 @@ class Merge:
 
     def take(self) -> list[Timed]:
         """Rows in the order of their times; of one time the first file's come first. Empty when all is done."""
-        limit = min(((held[-1].time, at) for at, held in enumerate(self._held) if held and not self._ended[at]), default=None)
+        limit = min(((held[-1][0], at) for at, held in enumerate(self._held) if held and not self._ended[at]), default=None)
         taken: list[Timed] = []
         for at, held in enumerate(self._held):
             count = len(held) if limit is None else _upto(held, limit[0], inclusive=at <= limit[1])
@@ -46,7 +46,7 @@ def _upto(rows: list[Timed], time: int, *, inclusive: bool) -> int:
     low, high = 0, len(rows)
     while low < high:
         middle = (low + high) // 2
-        if rows[middle].time < time or (inclusive and rows[middle].time == time):
+        if rows[middle][0] < time or (inclusive and rows[middle][0] == time):
             low = middle + 1
         else:
             high = middle

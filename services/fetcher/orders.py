@@ -87,7 +87,7 @@ class OrdersInput:
             taken = merge.take()
             if not taken:
                 return
-            yield [row.output for row in taken]
+            yield [output for _, output in taken]
 
     def note(self) -> str:
         """Nothing is left out."""

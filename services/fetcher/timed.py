@@ -4,7 +4,6 @@ The time of a row that tells none, or an earlier one than the row before it, is 
 """
 
 from contextlib import suppress
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from services.fetcher import headers
@@ -22,11 +21,7 @@ _HEADER_BYTES = 16 * 1024
 _KEYS = 65_536
 
 
-class Timed(NamedTuple):
-    """A row and the time it is merged by."""
-
-    time: int  # us
-    output: Item | TooLarge
+Timed = tuple[int, Item | TooLarge]  # the time that a row is merged by (us), and the row
 
 
 class Rows:
@@ -65,13 +60,13 @@ class Rows:
             if isinstance(row, FileFault):
                 raise row
             if isinstance(row, Oversized):
-                out.append(Timed(self._time, self._too_large(row)))
+                out.append((self._time, self._too_large(row)))
                 continue
             line, data = row
             split = data.split(b",") if b'"' not in data else _quoted(data)
             native, at = (split[self._symbol_at], split[self._time_at]) if len(split) > self._widest else (b"", b"")
             key, number = known.get(native) or self._key(native)
-            out.append(Timed(self._at(at), (number, key, prefix + data, [(RUN_HEADER, b"%b:%d:0" % (run, line))])))
+            out.append((self._at(at), (number, key, prefix + data, [(RUN_HEADER, b"%b:%d:0" % (run, line))])))
         return out
 
     def _header(self, row: Split) -> bytes:

@@ -30,19 +30,13 @@ class Raw(NamedTuple):
         """The event with its envelope; raises `Rejected`. A file may tell of any time, a live event of none ahead of its receipt."""
         if self.fault is not None:
             raise self.fault
-        _, found = rows.parse(self.payload)
+        _, found = rows.parse(self.payload, (self.received_at, origin, self.run))
         if self.row is None and found.event_time > self.received_at + max_skew:
             raise Rejected(
                 "future_event_time",
                 f"{to_iso(found.event_time)} is more than {max_skew / SECOND:g} s ahead of its receive time {to_iso(self.received_at)}",
             )
-        run = self.run
-        if isinstance(found, Nbbo):
-            return Nbbo(found.symbol, found.bid, found.ask, found.event_time, self.received_at, origin, run)
-        envelope = (found.event_time, found.destination, found.action, found.action_time, self.received_at, origin, run)
-        if isinstance(found, Order):
-            return Order(found.order_id, found.symbol, found.side, found.quantity, found.limit_price, *envelope)
-        return Execution(found.trade_id, found.order_id, found.symbol, found.side, found.quantity, found.price, *envelope)
+        return found
 
 
 def read(record: Record) -> Raw:

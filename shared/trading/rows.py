@@ -13,21 +13,22 @@ from typing import get_args
 from zoneinfo import ZoneInfo
 
 from shared.errors import Reason, Rejected
-from shared.events import Action, Execution, Nbbo, Order, Side
+from shared.events import NOWHERE, Action, Execution, Nbbo, Order, Origin, Side
 from shared.money import positive
 from shared.symbols import canonical
-from shared.time import from_iso, from_number
+from shared.time import SECOND, from_iso, from_number
 from shared.trading import columns
 from shared.trading.columns import Layout
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
 _SIDES: dict[str, Side] = {"buy": "buy", "b": "buy", "sell": "sell", "s": "sell", "sell_short": "sell", "ss": "sell"}
 _LONGEST = 128
+Envelope = tuple[int, Origin, str | None]  # receive time in us, origin, run
 symbol_of = lru_cache(maxsize=8192)(canonical)
 
 
-def parse(payload: bytes) -> tuple[Layout, Order | Execution | Nbbo]:
-    """The event of a canonical header and a row; raises `Rejected`."""
+def parse(payload: bytes, envelope: Envelope = (0, NOWHERE, None)) -> tuple[Layout, Order | Execution | Nbbo]:
+    """The event of a canonical header and a row, with its envelope; raises `Rejected`."""
     try:
         header, _, line = payload.decode("utf-8").partition("\n")
     except UnicodeDecodeError as fault:
@@ -36,7 +37,7 @@ def parse(payload: bytes) -> tuple[Layout, Order | Execution | Nbbo]:
     row = fields(line)
     if len(row) != layout.width:
         raise Rejected("bad_row", f"the row has {len(row)} fields, the header {layout.width}")
-    return layout, EVENTS[layout.file](layout, row, zone)
+    return layout, EVENTS[layout.file](layout, row, zone, envelope)
 
 
 def fields(line: str) -> list[str]:
@@ -51,7 +52,17 @@ def fields(line: str) -> list[str]:
 
 def moment(text: str, zone: tzinfo) -> int:
     """A time in us: ISO-8601, read in `zone` where it names none, or Unix time whose unit its digits tell; raises `Rejected`."""
+    if len(text) == 27 and text[26] == "Z" and text[16] == ":" and text[19] == "." and text.isascii():
+        second, fraction = text[17:19], text[20:26]
+        if second.isdigit() and fraction.isdigit() and second < "60":
+            return _minute(text[:16]) + int(second) * SECOND + int(fraction)
     return from_number(text, "timestamp") if text.isdigit() else from_iso(text, zone)
+
+
+@lru_cache(maxsize=4096)
+def _minute(text: str) -> int:
+    """The start of a minute in UTC: most times of a file share theirs with many others."""
+    return from_iso(f"{text}:00Z")
 
 
 @lru_cache(maxsize=256)
@@ -63,9 +74,10 @@ def _layout(header: str) -> tuple[Layout, tzinfo]:
         raise Rejected("bad_row", f"the header {header[:120]!r}: {fault}") from None
 
 
-def _order(layout: Layout, row: Sequence[str], zone: tzinfo) -> Order:
-    order_id, symbol, side, quantity, limit, timestamp, destination = (row[at].strip() for at in layout.at[:7])
+def _order(layout: Layout, row: Sequence[str], zone: tzinfo, envelope: Envelope) -> Order:
+    order_id, symbol, side, quantity, limit, timestamp, destination = [row[at].strip() for at in layout.at[:7]]
     at = _time(timestamp, "timestamp", zone)
+    action, when = _action(layout, row, zone, at)
     return Order(
         _name(order_id, "order_id"),
         symbol_of(_given(symbol, "symbol")),
@@ -74,13 +86,16 @@ def _order(layout: Layout, row: Sequence[str], zone: tzinfo) -> Order:
         _number(limit, "limit_price", "bad_price") if limit else None,
         at,
         _place(destination),
-        *_action(layout, row, zone, at),
+        action,
+        when,
+        *envelope,
     )
 
 
-def _execution(layout: Layout, row: Sequence[str], zone: tzinfo) -> Execution:
-    trade_id, order_id, symbol, side, quantity, price, timestamp, destination = (row[at].strip() for at in layout.at[:8])
+def _execution(layout: Layout, row: Sequence[str], zone: tzinfo, envelope: Envelope) -> Execution:
+    trade_id, order_id, symbol, side, quantity, price, timestamp, destination = [row[at].strip() for at in layout.at[:8]]
     at = _time(timestamp, "exec_timestamp", zone)
+    action, when = _action(layout, row, zone, at)
     return Execution(
         _name(trade_id, "trade_id"),
         _name(order_id, "order_id"),
@@ -90,12 +105,14 @@ def _execution(layout: Layout, row: Sequence[str], zone: tzinfo) -> Execution:
         _number(price, "exec_price", "bad_price"),
         at,
         _place(destination),
-        *_action(layout, row, zone, at),
+        action,
+        when,
+        *envelope,
     )
 
 
-def _nbbo(layout: Layout, row: Sequence[str], zone: tzinfo) -> Nbbo:
-    symbol, bid, ask, timestamp = (row[at].strip() for at in layout.at[:4])
+def _nbbo(layout: Layout, row: Sequence[str], zone: tzinfo, envelope: Envelope) -> Nbbo:
+    symbol, bid, ask, timestamp = [row[at].strip() for at in layout.at[:4]]
     if layout.at[4] >= 0 and row[layout.at[4]].strip().lower() not in ("", "new"):
         raise Rejected("bad_row", f"action {row[layout.at[4]][:40]!r}: a quote has no id by which it could be corrected")
     return Nbbo(
@@ -103,10 +120,11 @@ def _nbbo(layout: Layout, row: Sequence[str], zone: tzinfo) -> Nbbo:
         _number(bid, "bid", "bad_price"),
         _number(ask, "ask", "bad_price"),
         _time(timestamp, "timestamp", zone),
+        *envelope,
     )
 
 
-EVENTS: dict[columns.File, Callable[[Layout, Sequence[str], tzinfo], Order | Execution | Nbbo]] = {
+EVENTS: dict[columns.File, Callable[[Layout, Sequence[str], tzinfo, Envelope], Order | Execution | Nbbo]] = {
     "orders": _order,
     "trades": _execution,
     "nbbo": _nbbo,

@@ -1,5 +1,6 @@
 """trading.raw.v1: rows of orders, executions and quotes, normalised. Nothing is aggregated on the way: prices are found in the store."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from services.transformer import outputs
@@ -10,9 +11,12 @@ from services.transformer.outputs import Output
 from services.transformer.protocol import Stop
 from services.transformer.tallies import Tallies
 from services.transformer.windows import Window, Windows
+from shared.errors import Rejected
 from shared.events import Execution, Nbbo, Order, Origin
-from shared.records import Record
+from shared.records import ROW, RUN_HEADER, Record
+from shared.time import HOUR
 from shared.topics import TRADING_RAW
+from shared.trading import rows
 from shared.trading.raw import Raw, read
 
 
@@ -23,6 +27,9 @@ class Trading:
     aggregation = None
     read = staticmethod(read)
     event = staticmethod(outputs.trading_event)
+
+    def __init__(self, partition: int, epoch: int) -> None:
+        self._partition, self._epoch = partition, epoch
 
     def events(self, raw: Raw, origin: Origin, max_skew: int) -> Iterator[Order | Execution | Nbbo]:
         """The event of a record; raises `Rejected`."""
@@ -38,7 +45,29 @@ class Trading:
     def advance(
         self, records: Sequence[Record], at: int, log_time: int, stop: Stop, windows: Windows, tallies: Tallies, out: list[Output]
     ) -> tuple[int, int]:
-        """There is no faster way."""
+        """Takes the rows of files that follow, up to one that is rejected."""
+        stop_ms, stop_offset = stop
+        counts: Counter[tuple[str, str, int]] = Counter()
+        end = len(records)
+        while at < end:
+            record = records[at]
+            stamp, headers = record.timestamp, record.headers
+            if stamp >= stop_ms or record.offset >= stop_offset or len(headers) != 1 or headers[0][0] != RUN_HEADER:
+                break
+            found = ROW.fullmatch(headers[0][1])
+            if found is None:
+                break
+            run, received = found[1].decode(), stamp * 1000
+            try:
+                layout, event = rows.parse(record.value or b"", (received, Origin(self._epoch, self._partition, record.offset), run))
+            except Rejected:
+                break
+            out.append(outputs.trading_event(event))
+            counts[layout.file, run, received // HOUR] += 1
+            log_time = max(log_time, received)
+            at += 1
+        for (source, run, hour), count in counts.items():
+            tallies.add(source, run, hour * HOUR, received=count)
         return at, log_time
 
     def forget(self) -> None:
@@ -47,4 +76,4 @@ class Trading:
 
 def machine(partition: int, at: Checkpoint, rules: Rules, *, publish: bool = True) -> Machine:
     """The state machine of one partition; `publish` is about live ticks, of which there are none here."""
-    return Machine(Trading(), partition, at, rules)
+    return Machine(Trading(partition, at.epoch), partition, at, rules)

@@ -20,7 +20,8 @@ WITH added AS (
 SELECT run, date_trunc('hour', received_at) AS hour, count(*) AS n FROM added GROUP BY 1, 2
 """
 _BETTER = "(f.quote_time IS NULL OR (f.quote_time, f.bid, f.ask) < (q.event_time, q.bid, q.ask))"
-# The new quotes and the newest of before hold from their time to the next one's; nothing else can have become a fill's quote.
+# The new quotes and the newest of before hold from their time to the next one's; nothing else can have become a fill's quote. Those after
+# the last fill of their symbol price nothing.
 _REPRICE = f"""
 WITH given AS (
     SELECT symbol, event_time, bid, ask, run IS NULL OR run <> ALL($2::text[]) AS live FROM stage_quotes
@@ -28,8 +29,10 @@ WITH given AS (
     SELECT symbol, event_time, bid, ask, false FROM quote_heads WHERE symbol = ANY($1::text[]) AND event_time IS NOT NULL
 ), lasting AS (
     SELECT *, lead(event_time) OVER (PARTITION BY symbol ORDER BY event_time, bid, ask) AS until FROM given
+), ends AS MATERIALIZED (
+    SELECT s.symbol, (SELECT max(f.event_time) FROM fills f WHERE f.symbol = s.symbol) AS last_fill FROM unnest($1::text[]) AS s (symbol)
 ), priced AS (
-    SELECT q.*, f.trade_id FROM lasting q CROSS JOIN LATERAL (
+    SELECT q.*, f.trade_id FROM lasting q JOIN ends e ON e.symbol = q.symbol AND q.event_time <= e.last_fill CROSS JOIN LATERAL (
         SELECT f.trade_id FROM fills f
         WHERE f.symbol = q.symbol AND f.event_time >= q.event_time AND {_BETTER}
           AND (f.event_time < q.until OR (q.until IS NULL AND (q.live OR f.event_time = q.event_time)))
