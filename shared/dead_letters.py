@@ -11,7 +11,7 @@ from shared.partitioning import partition
 from shared.records import RUN_HEADER, Record, Row, control_kind, header
 from shared.runs import RowKind, raw_topic
 from shared.time import SECOND, from_iso
-from shared.topics import OPS_RAW
+from shared.topics import OPS_RAW, TRADING_RAW
 
 ADDED = ("error_reason", "error_message", "error_source", "received_at", "origin", "attempts")
 
@@ -44,6 +44,8 @@ class DeadLetter(NamedTuple):
             return None
         if self.origin.startswith(OPS_RAW.name):
             return "events"
+        if self.origin.startswith(TRADING_RAW.name):
+            return "orders"
         return "prices" if self.row is not None and self.row.run.startswith("prices-") else "frames"
 
     def matches(self, reason: str | None, run: str | None) -> bool:

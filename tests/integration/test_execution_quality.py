@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,53 +15,16 @@ from deploy.simulator import orderflow
 from shared.events import Fill, OrderSummary
 from shared.settings import Kafka
 from shared.topics import FILLS, SUMMARIES, Topic
-from tests.fixtures import execution
+from tests.fixtures import desk, execution
+from tests.fixtures.desk import ingest, summaries
 from tests.system.services import Services
 from tests.system.store import published, query, until
-
-NAMES = ("transformer", "writer", "fetcher", "api")
 
 
 @pytest.fixture
 def services(kafka_settings: Kafka, database_url: str, tmp_path: Path) -> Iterator[Services]:
-    """Every service of the platform."""
-    environment = {
-        "KAFKA__BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
-        "KAFKA__TOPIC_PREFIX": kafka_settings.topic_prefix,
-        "KAFKA__SESSION_TIMEOUT_MS": str(kafka_settings.session_timeout_ms),
-        "DATABASE_URL": database_url,
-        "FETCHER__ALLOWED_FOLDERS": str(tmp_path),
-        "WRITER__BATCH_RECORDS": "500",  # many transactions, whatever the machine's speed
-    }
-    running = Services(environment, tmp_path)
-    for name in NAMES:
-        running.start(name)
-    for name in NAMES:
-        running.wait_ready(name)
-    yield running
-    running.close()
-
-
-def ingest(services: Services, **paths: Path) -> str:
-    """`tickplant ingest orders`; what it said."""
-    options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
-    command = [sys.executable, "-m", "services.cli", "ingest", "orders", *options, "--wait"]
-    done = subprocess.run(command, env=services.operator(), capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}{services.logs()}"
-    return done.stdout.splitlines()[-1]
-
-
-def summaries(services: Services, order_ids: Any) -> dict[str, dict[str, Any]]:
-    """What the api says of each order."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{services.api_port}", timeout=20) as client, ThreadPoolExecutor(4) as pool:
-
-        def get(order_id: str) -> dict[str, Any]:
-            response = client.get(f"/orders/{order_id}")
-            assert response.status_code == 200, response.text
-            found: dict[str, Any] = json.loads(response.text, parse_float=Decimal, parse_int=Decimal)
-            return found
-
-        return dict(zip(order_ids, pool.map(get, order_ids), strict=True))
+    with desk.running(kafka_settings, database_url, tmp_path, WRITER__BATCH_RECORDS="500") as found:
+        yield found
 
 
 def lines(path: Path) -> int:

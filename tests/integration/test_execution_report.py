@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import random
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,10 +16,9 @@ import pytest
 
 from deploy.simulator import orderflow
 from shared.settings import Kafka
-from tests.fixtures import execution
+from tests.fixtures import desk, execution
+from tests.fixtures.desk import get, ingest, pages, summaries
 from tests.fixtures.execution import quotient
-from tests.integration.test_execution_quality import ingest, summaries
-from tests.integration.test_ingest_orders import NAMES
 from tests.system.services import Services
 from tests.system.store import query, until
 
@@ -30,39 +28,8 @@ GROUPS = {"symbol": "symbol", "venue": "destination", "side": "side"}
 
 @pytest.fixture
 def services(kafka_settings: Kafka, database_url: str, tmp_path: Path) -> Iterator[Services]:
-    """Every service of the platform."""
-    environment = {
-        "KAFKA__BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
-        "KAFKA__TOPIC_PREFIX": kafka_settings.topic_prefix,
-        "KAFKA__SESSION_TIMEOUT_MS": str(kafka_settings.session_timeout_ms),
-        "DATABASE_URL": database_url,
-        "FETCHER__ALLOWED_FOLDERS": str(tmp_path),
-        "WRITER__OUTPUT_FOLDER": str(tmp_path / "output"),
-    }
-    running = Services(environment, tmp_path)
-    for name in NAMES:
-        running.start(name)
-    for name in NAMES:
-        running.wait_ready(name)
-    yield running
-    running.close()
-
-
-def get(services: Services, path: str) -> Any:
-    response = httpx.get(f"http://127.0.0.1:{services.api_port}{path}", timeout=20)
-    assert response.status_code == 200, response.text + services.log("api")[-3000:]
-    return json.loads(response.text, parse_float=Decimal, parse_int=Decimal)
-
-
-def pages(services: Services, path: str) -> list[dict[str, Any]]:
-    """All rows, over all pages."""
-    found: list[dict[str, Any]] = []
-    following: str | None = path
-    while following is not None:
-        answer = get(services, following)
-        found += answer["results"]
-        following = answer["next_url"]
-    return found
+    with desk.running(kafka_settings, database_url, tmp_path) as found:
+        yield found
 
 
 class Day:

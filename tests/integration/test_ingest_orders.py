@@ -19,36 +19,26 @@ import pytest
 
 from shared.settings import Kafka
 from tests.architecture.sources import ROOT
-from tests.fixtures import execution
+from tests.fixtures import desk, execution
 from tests.system.services import Services
 
-NAMES = ("transformer", "writer", "fetcher", "api")
 SAMPLES = {name: ROOT / "data" / f"{name}_sample.csv" for name in ("orders", "trades", "nbbo")}
 
 
 @pytest.fixture
 def services(kafka_settings: Kafka, database_url: str, tmp_path: Path) -> Iterator[Services]:
-    """Every service of the platform; the fetcher may read `data` of the test's folder and ask localhost."""
     (tmp_path / "data").mkdir()
     for path in SAMPLES.values():
         shutil.copy(path, tmp_path / "data")
-    environment = {
-        "KAFKA__BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
-        "KAFKA__TOPIC_PREFIX": kafka_settings.topic_prefix,
-        "KAFKA__SESSION_TIMEOUT_MS": str(kafka_settings.session_timeout_ms),
-        "DATABASE_URL": database_url,
-        "FETCHER__ALLOWED_FOLDERS": str(tmp_path / "data"),
-        "FETCHER__ALLOWED_HOSTS": "localhost",
-        "FETCHER__ALLOW_PRIVATE_ADDRESSES": "true",
-        "WRITER__OUTPUT_FOLDER": str(tmp_path / "output"),
-    }
-    running = Services(environment, tmp_path)
-    for name in NAMES:
-        running.start(name)
-    for name in NAMES:
-        running.wait_ready(name)
-    yield running
-    running.close()
+    with desk.running(
+        kafka_settings,
+        database_url,
+        tmp_path,
+        FETCHER__ALLOWED_FOLDERS=str(tmp_path / "data"),
+        FETCHER__ALLOWED_HOSTS="localhost",
+        FETCHER__ALLOW_PRIVATE_ADDRESSES="true",
+    ) as found:
+        yield found
 
 
 def post(services: Services, paths: dict[str, Any], **headers: str) -> httpx.Response:

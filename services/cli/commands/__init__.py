@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import typer
 
-from services.cli.commands import asyncapi, dlq, down, ingest, status, topics, up, watch
+from services.cli.commands import asyncapi, dlq, down, ingest, report, status, topics, up, watch
 
 COMMANDS: tuple[Callable[[typer.Typer], None], ...] = (
     up.register,
@@ -17,6 +17,7 @@ COMMANDS: tuple[Callable[[typer.Typer], None], ...] = (
     status.register,
     ingest.register,
     dlq.register,
+    report.register,
     watch.register,
     topics.register,
     asyncapi.register,

@@ -1,0 +1,93 @@
+"""Execution quality when services are killed and when rows are bad: the same result, and a ledger that balances."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.simulator import orderflow
+from shared.settings import Kafka
+from tests.fixtures import desk, execution
+from tests.fixtures.desk import get, ingest, summaries
+from tests.system.services import Services
+from tests.system.store import query, until
+
+FAULTS = {
+    "trades": {
+        "T-1,O-0000001,AAPL,hold,100,190.00,2026-01-05T15:00:00Z,XNAS": "bad_side",
+        "T-2,O-0000001,AAPL,buy,-100,190.00,2026-01-05T15:00:00Z,XNAS": "bad_size",
+        "T-3,O-0000001,AAPL,buy,0,190.00,2026-01-05T15:00:00Z,XNAS": "bad_size",
+        "T-4,O-0000001,AAPL,buy,100,abc,2026-01-05T15:00:00Z,XNAS": "bad_price",
+        "T-5,O-0000001,AAPL,buy,100,190.00,yesterday,XNAS": "bad_timestamp",
+        ",O-0000001,AAPL,buy,100,190.00,2026-01-05T15:00:00Z,XNAS": "missing_field",
+        "T-6,O-0000001,AAPL,buy,100": "bad_row",
+        f"T-{'7' * 200_000},O-0000001,AAPL,buy,100,190.00,2026-01-05T15:00:00Z,XNAS": "malformed",
+        f"T-{'8' * 11_000_000},O-0000001,AAPL,buy,100,190.00,2026-01-05T15:00:00Z,XNAS": "too_large",
+    },
+    "nbbo": {"AAPL,190.00,none,2026-01-05T15:00:00Z": "bad_price", "!,1,2,2026-01-05T15:00:00Z": "unknown_symbol"},
+    "orders": {"O-1,AAPL,buy,ten,190.00,2026-01-05T15:00:00Z,XNAS": "bad_size"},
+}
+
+
+@pytest.fixture
+def services(kafka_settings: Kafka, database_url: str, tmp_path: Path) -> Iterator[Services]:
+    with desk.running(
+        kafka_settings, database_url, tmp_path, WRITER__BATCH_RECORDS="1000", FETCHER__IN_FLIGHT="1000", FETCHER__MOST_BEHIND="500"
+    ) as found:
+        yield found
+
+
+def padded(line: str, reason: str, columns: int) -> str:
+    """A row with the columns that correct others, empty; but for the one that is cut short."""
+    return line if reason == "bad_row" else line + "," * (columns - 1 - line.count(","))
+
+
+def test_bad_rows_are_kept_with_file_line_and_reason_and_the_others_count(services: Services, tmp_path: Path, database_url: str) -> None:
+    paths = orderflow.write(tmp_path, orderflow.generate(31, 60))
+    wanted = execution.summaries([paths["orders"]], [paths["trades"]], [paths["nbbo"]])
+    lines: dict[tuple[str, int], str] = {}
+    total = 0
+    for name, path in paths.items():
+        text = path.read_text()
+        first = text.count("\n") + 1
+        columns = len(orderflow.HEADERS[name])
+        path.write_text(text + "".join(f"{padded(*fault, columns)}\n" for fault in FAULTS[name].items()))
+        lines |= {(name, first + n): reason for n, reason in enumerate(FAULTS[name].values())}
+        total += first - 2 + len(FAULTS[name])
+    said = ingest(services, **paths)
+    assert f"received {total}, " in said
+    assert f"rejected {len(lines)}" in said
+    found = query(database_url, "SELECT source, line, reason FROM dead_letters")
+    assert {(row["source"], row["line"]): row["reason"] for row in found} == lines
+    assert summaries(services, wanted) == wanted
+
+
+def test_services_that_are_killed_under_a_run_change_nothing(services: Services, tmp_path: Path, database_url: str) -> None:
+    paths = orderflow.write(tmp_path, orderflow.generate(32, 1500))
+    wanted = execution.summaries([paths["orders"]], [paths["trades"]], [paths["nbbo"]])
+    options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
+    command = [sys.executable, "-m", "services.cli", "ingest", "orders", *options]
+    run_id = subprocess.run(command, env=services.operator(), capture_output=True, text=True, check=True).stdout.split()[-1]
+
+    def stored() -> int:
+        found: int = query(database_url, "SELECT coalesce(sum(stored), 0)::int FROM ledger WHERE run = $1", run_id)[0][0]
+        return found
+
+    for share, name in ((1, "writer"), (3, "transformer"), (5, "fetcher")):
+        until(lambda share=share: stored() > share * 1000, True)  # type: ignore[misc]
+        services.kill(name)
+        services.start(name)
+
+    def state() -> Any:
+        return query(database_url, "SELECT status FROM runs WHERE run_id = $1", run_id)[0][0]
+
+    until(state, "finished", 90, services.logs)
+    assert summaries(services, wanted) == wanted
+    run = get(services, f"/runs/{run_id}")
+    assert run["received"] == run["stored"] + run["duplicate"] + run["rejected"]
+    assert run["rejected"] == 0
