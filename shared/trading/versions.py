@@ -1,5 +1,6 @@
 """Of several versions of one id the greatest holds, whatever their order of arrival. Pure."""
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from shared.events import Action, Execution, Order
@@ -7,6 +8,7 @@ from shared.identity import normal
 
 RANKS: dict[Action, int] = {"new": 0, "correct": 1, "cancel": 2, "bust": 3}
 VOID = RANKS["cancel"]  # an execution of this rank or a greater one does not count
+spelled = lru_cache(maxsize=65536)(normal)
 
 
 def version(event: Order | Execution) -> tuple[int, int, bytes]:
@@ -20,5 +22,5 @@ def content(event: Order | Execution) -> bytes:
         price, order_id = event.limit_price, event.order_id
     else:
         price, order_id = event.price, event.order_id
-    values = (order_id, event.symbol, event.side, normal(event.quantity), normal(price), str(event.event_time), event.destination)
+    values = (order_id, event.symbol, event.side, spelled(event.quantity), spelled(price), str(event.event_time), event.destination)
     return blake2b("\x1f".join(values).encode(), digest_size=8).digest()
