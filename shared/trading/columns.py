@@ -33,6 +33,8 @@ def canonical(file: File, given: Sequence[str], zone: str) -> str:
     names = [name.strip().lower() for name in given]
     wanted = COLUMNS[file]
     shown = ",".join(given)[:200]
+    if not set(names) & {column for known in FILES for column in COLUMNS[known]}:
+        raise FileFault(f"line 1: {shown!r} looks like data, not like a header; a file of {file} begins with {','.join(wanted)}")
     if missing := [name for name in wanted if name not in names]:
         likely = [other for other in FILES if other != file and set(COLUMNS[other]) <= set(names)]
         hint = f"; it looks like a file of {likely[0]}" if likely else f"; a file of {file} has {','.join(wanted)}"

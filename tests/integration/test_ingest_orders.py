@@ -91,7 +91,7 @@ def faults(tmp_path: Path) -> dict[str, tuple[dict[str, Any], str]]:
     (tmp_path / "outside.csv").write_bytes(good["orders"].read_bytes())
     (data / "link.csv").symlink_to(tmp_path / "outside.csv")
     return {
-        "missing header": ({**good, "orders": data / "headerless.csv"}, "orders: line 1: the header 'O-0000001,"),
+        "missing header": ({**good, "orders": data / "headerless.csv"}, "orders: line 1: 'O-0000001,"),
         "wrong header": ({**good, "nbbo": good["trades"]}, "it looks like a file of trades"),
         "truncated gzip": ({**good, "nbbo": data / "cut.csv.gz"}, "the gzip stream is truncated"),
         "empty": ({**good, "trades": data / "empty.csv"}, "trades: the file is empty"),
