@@ -6,6 +6,7 @@ new producer sends the offered records again, so they may be in the log twice; t
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from shared.backoff import delay
 from shared.bus.producer import Producer
@@ -19,7 +20,7 @@ Item = tuple[Topic, int, bytes, bytes]  # topic, partition, key, value
 Headers = Sequence[tuple[str, bytes]]
 SEND_SECONDS = 10.0
 CLOSE_SECONDS = 3.0
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.2
 
 
 class Outlet:
@@ -31,7 +32,7 @@ class Outlet:
         self._offered: list[tuple[Item, Headers]] = []
         self._sent: list[tuple[Sequence[Item], asyncio.Future[None]]] = []
         self._sent_records = 0
-        self._wake, self._idle = asyncio.Event(), asyncio.Event()
+        self._wake, self._asked, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._idle.set()
 
     def offer(self, item: Item, headers: Headers = ()) -> bool:
@@ -50,6 +51,7 @@ class Outlet:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sent.append((items, done))
         self._sent_records += len(items)
+        self._asked.set()
         self._begin()
         try:
             async with asyncio.timeout(SEND_SECONDS):
@@ -88,8 +90,10 @@ class Outlet:
         self._wake.set()
 
     async def _pass_on(self) -> None:
-        if not self._sent:
-            await asyncio.sleep(GATHER_SECONDS)  # few batches where nobody waits
+        with suppress(TimeoutError):  # few batches where nobody waits
+            async with asyncio.timeout(GATHER_SECONDS):
+                await self._asked.wait()
+        self._asked.clear()
         offered, self._offered = self._offered, []
         sent, self._sent, self._sent_records = self._sent, [], 0
         asked = [done for _, done in sent]
