@@ -102,7 +102,8 @@ async def test_every_endpoint_is_documented_and_the_documentation_needs_nothing_
         page = (await api.http.get("/docs")).text
     assert set(document["paths"]) == {
         *("/health", "/livez", "/readyz", "/symbols", "/ticks", "/candles", "/latest", "/runs", "/runs/{id}", "/sources"),
-        *("/metrics", "/rejects", "/events"),
+        *("/metrics", "/rejects", "/events", "/ingest", "/trades", "/quotes"),
+        *("/orders", "/orders/{order_id}", "/orders/{order_id}/fills", "/fills", "/execution-quality"),
     }
     candles = document["paths"]["/candles"]["get"]
     assert [found["name"] for found in candles["parameters"] if found["required"]] == ["symbol"]
