@@ -10,7 +10,7 @@ from shared.errors import Rejected
 from shared.events import IndexPrice, Origin, Quote, Tick, Trade
 from shared.identity import fact_id
 from shared.providers import PROVIDERS, provider_of
-from shared.records import RUN_HEADER, Record, Row, header
+from shared.records import Record, Row, file_row
 from shared.time import SECOND, in_range, to_iso
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -48,10 +48,10 @@ def read(record: Record) -> Raw:
         return Raw("unknown", value, received_at, None, fault)
     if not record.headers:
         return Raw(source, value, received_at)
-    run = header(record.headers, RUN_HEADER)
-    row = Row.parse(run) if run is not None else None
-    if run is not None and row is None:
-        return Raw(source, value, received_at, None, Rejected("bad_row", f"header {RUN_HEADER} {run[:80]!r} is not `run_id:line:n`"))
+    try:
+        row = file_row(record.headers)
+    except Rejected as fault:
+        return Raw(source, value, received_at, None, fault)
     if row is None or not row.run.startswith("frames-"):
         return Raw(source, value, received_at, row)
     stamp, _, frame = value.partition(b": ")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from shared.errors import Rejected
 from shared.time import to_iso
 
 RUN_HEADER = "run"
@@ -52,6 +53,17 @@ def header(headers: Sequence[tuple[str, bytes]], name: str) -> bytes | None:
         if key == name:
             return value
     return None
+
+
+def file_row(headers: Sequence[tuple[str, bytes]]) -> Row | None:
+    """The row of a file that a raw record is; None for a live one. Raises `Rejected` for a header that no row has."""
+    given = header(headers, RUN_HEADER)
+    if given is None:
+        return None
+    row = Row.parse(given)
+    if row is None:
+        raise Rejected("bad_row", f"header {RUN_HEADER} {given[:80]!r} is not `run_id:line:n`")
+    return row
 
 
 def cloud_event(kind: str, *, source: str, subject: str, event_id: str, time_us: int) -> list[tuple[str, bytes]]:

@@ -8,7 +8,7 @@ from shared.errors import Rejected
 from shared.events import Origin, ServiceEvent
 from shared.ops import cleaning, payloads
 from shared.ops.payloads import Fields
-from shared.records import RUN_HEADER, Record, Row, header
+from shared.records import Record, Row, file_row
 from shared.time import SECOND, to_iso
 
 
@@ -42,11 +42,9 @@ class Raw(NamedTuple):
 def read(record: Record) -> Raw:
     """What a data record holds. Never raises: a fault is raised by `event`."""
     received_at = record.timestamp * 1000
-    run = header(record.headers, RUN_HEADER) if record.headers else None
-    row = Row.parse(run) if run is not None else None
+    row = None
     try:
-        if run is not None and row is None:
-            raise Rejected("bad_row", f"header {RUN_HEADER} {run[:80]!r} is not `run_id:line:n`")
+        row = file_row(record.headers)
         fields = payloads.parse(record.value or b"")
     except Rejected as fault:
         return Raw(cleaning.UNKNOWN, {}, received_at, row, fault)

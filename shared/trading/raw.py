@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from shared.errors import Rejected
 from shared.events import Execution, Nbbo, Order, Origin
-from shared.records import RUN_HEADER, Record, Row, header
+from shared.records import Record, Row, file_row
 from shared.time import SECOND, to_iso
 from shared.trading import rows
 from shared.trading.columns import FILES
@@ -45,12 +45,10 @@ def read(record: Record) -> Raw:
     source = _source(value.partition(b"\n")[0])
     if not record.headers:
         return Raw(source, value, received_at)
-    run = header(record.headers, RUN_HEADER)
-    row = Row.parse(run) if run is not None else None
-    fault = None
-    if run is not None and row is None:
-        fault = Rejected("bad_row", f"header {RUN_HEADER} {run[:80]!r} is not `run_id:line:n`")
-    return Raw(source, value, received_at, row, fault)
+    try:
+        return Raw(source, value, received_at, file_row(record.headers))
+    except Rejected as fault:
+        return Raw(source, value, received_at, None, fault)
 
 
 def _source(line: bytes) -> str:
