@@ -1,16 +1,20 @@
 """Live closings wait here until the ticks up to their last origin are stored; then the live candle is held against the stored one."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 
+from services.writer.batch import LedgerKey
 from services.writer.sinks.postgres.connection import Connection
 from shared.aggregations import Aggregation
 from shared.aggregations.candles import Key
 from shared.events import Candle, GivenUp
-from shared.time import from_datetime, to_datetime
+from shared.telemetry import metrics
+from shared.telemetry.logs import log
+from shared.time import HOUR, from_datetime, to_datetime
 from shared.topics import TICKS
 
 _WAIT = """
@@ -61,3 +65,19 @@ def compare(aggregation: Aggregation, live: Any | None, stored: Any | None) -> s
     if live.revision < stored.revision:
         return "more"
     return "same" if aggregation.same(live, stored) else "mismatch"
+
+
+def settle(
+    aggregation: Aggregation, what: str, ended: Mapping[Any, Any], stored: Mapping[Any, Any], mismatches: Counter[LedgerKey]
+) -> list[Any]:
+    """Holds ended live windows against the stored ones; counts what does not match, returns what the store must publish again."""
+    again = []
+    for window, live in ended.items():
+        outcome = compare(aggregation, live, stored.get(window))
+        if outcome == "mismatch":
+            metrics.MISMATCHES.inc()
+            mismatches[window[0], "", window[-1] - window[-1] % HOUR] += 1
+            log().error(f"live {what} differs from the stored one", live=str(live), stored=str(stored.get(window)))
+        if outcome != "same" and window in stored:
+            again.append(stored[window])
+    return again

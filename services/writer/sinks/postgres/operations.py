@@ -4,16 +4,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 
 from services.writer.batch import Batch, LedgerKey, ledger_key
-from services.writer.sinks.postgres import aggregates, outbox, runs, service_events
-from services.writer.sinks.postgres.closings import compare
+from services.writer.sinks.postgres import aggregates, closings, outbox, runs, service_events
 from services.writer.sinks.postgres.connection import Connection
 from services.writer.sinks.postgres.minutes import TABLE
 from shared.aggregations import minutes
 from shared.aggregations.minutes import Key, fold, key
 from shared.events import ServiceEvent
-from shared.telemetry import metrics
-from shared.telemetry.logs import log
-from shared.time import HOUR
 from shared.topics import MINUTES, OPS_EVENTS
 
 Counts = Mapping[str, Counter[LedgerKey]]
@@ -49,16 +45,8 @@ async def settle(connection: Connection, cluster: str, batch: Batch, counts: Cou
     await aggregates.close_live(connection, TABLE, ended)
     await aggregates.reclose(connection, TABLE, ended)
     stored = {TABLE.identity(found): found for found in await aggregates.read(connection, TABLE, ended)}
-    again = []
-    for window, live in ended.items():
-        outcome = compare(minutes, live, stored.get(window))
-        if outcome == "mismatch":
-            metrics.MISMATCHES.inc()
-            counts["mismatch"][window[0], "", window[1] - window[1] % HOUR] += 1
-            log().error("live minute differs from the stored one", live=str(live), stored=str(stored.get(window)))
-        if outcome != "same" and window in stored:
-            again.append(outbox.minute(stored[window]))
-    await outbox.put(connection, again)
+    again = closings.settle(minutes, "minute", ended, stored, counts["mismatch"])
+    await outbox.put(connection, [outbox.minute(found) for found in again])
 
 
 async def release(connection: Connection, run: str) -> None:

@@ -18,8 +18,6 @@ from shared.events import Origin, Tick
 from shared.records import Record
 from shared.settings import Settings
 from shared.telemetry import metrics
-from shared.telemetry.logs import log
-from shared.time import HOUR
 from shared.topics import CANDLES, DEAD_LETTERS, MINUTES, OPS_EVENTS, RUNS, SOURCES, TICKS, TRADING_EVENTS
 
 
@@ -161,16 +159,8 @@ class PostgresSink:
         await candles.close_live(connection, ended)
         await candles.reclose(connection, ended)
         stored = {candles.key(candle): candle for candle in await candles.read(connection, ended)}
-        again = []
-        for window, live in ended.items():
-            outcome = closings.compare(candle_rules, live, stored.get(window))
-            if outcome == "mismatch":
-                metrics.MISMATCHES.inc()
-                counts["mismatch"][window[0], "", window[3] - window[3] % HOUR] += 1
-                log().error("live candle differs from the stored one", live=str(live), stored=str(stored.get(window)))
-            if outcome != "same" and window in stored:
-                again.append(outbox.candle(stored[window]))
-        await outbox.put(connection, again)
+        again = closings.settle(candle_rules, "candle", ended, stored, counts["mismatch"])
+        await outbox.put(connection, [outbox.candle(found) for found in again])
 
     async def _end_runs(self, connection: Connection, batch: Batch, touched: set[str]) -> None:
         states = await runs.lock(connection, touched)
