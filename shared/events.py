@@ -87,6 +87,29 @@ class IndexPrice(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="i
 Tick = Trade | Quote | IndexPrice
 
 
+class MarketInfo(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="info", omit_defaults=True):
+    """What an aggregator says of a coin besides its price, in the symbol's quote currency; changes in percent. No candle is made of it."""
+
+    symbol: str
+    native_symbol: str
+    event_time: int  # us; 0 where the venue gives none
+    name: str
+    rank: int | None = None
+    market_cap: Decimal | None = None
+    volume_24h: Decimal | None = None  # rolling: never summed
+    change_1h: Decimal | None = None
+    change_24h: Decimal | None = None
+    change_7d: Decimal | None = None
+    info_id: str = ""
+    source: str = ""
+    received_at: int = 0  # us
+    origin: Origin = NOWHERE
+    run: str | None = None
+
+
+Fact = Tick | MarketInfo  # what a provider's response may say
+
+
 def tick_id(tick: Tick) -> str:
     """The identity of a tick within its source, symbol and kind."""
     return tick.trade_id if isinstance(tick, Trade) else tick.quote_id if isinstance(tick, Quote) else tick.index_id
@@ -386,7 +409,7 @@ class Run(msgspec.Struct, frozen=True, tag_field="type", tag="run", omit_default
     """A fetch, an ingest or a replay: the whole request, its progress and its result."""
 
     run_id: str
-    run_kind: Literal["prices", "frames", "events", "orders", "replay"]
+    run_kind: Literal["prices", "frames", "events", "orders", "replay", "snapshot"]
     status: RunStatus
     source: str
     requested_at: int  # us
@@ -397,9 +420,10 @@ class Run(msgspec.Struct, frozen=True, tag_field="type", tag="run", omit_default
     bytes_total: int = 0
     attempts: int = 0
     message: str = ""
+    result: dict[str, Any] = {}
 
 
-TickRecord = Trade | Quote | IndexPrice | Marker | Tally
+TickRecord = Trade | Quote | IndexPrice | MarketInfo | Marker | Tally
 CandleRecord = Candle | GivenUp
 ServiceRecord = ServiceEvent | Marker | Tally
 MinuteRecord = ServiceMinute | MinuteGivenUp

@@ -70,6 +70,14 @@ def quote_size(text: str | None, field: str) -> Decimal | None:
         raise Rejected("bad_size", f"{field} {str(text)[:80]!r} {fault}") from None
 
 
+def figure(given: Decimal | str | None, field: str) -> Decimal | None:
+    """Any amount, below zero too; None where there is none, or `Rejected("malformed")` naming `field` and its value."""
+    try:
+        return None if given is None else amount(str(given))
+    except ValueError as fault:
+        raise Rejected("malformed", f"{field} {str(given)[:80]!r} {fault}") from None
+
+
 def _checked(text: str, field: str, reason: Reason) -> Decimal:
     try:
         return positive(text)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from shared.errors import Rejected
-from shared.events import IndexPrice, Origin, Quote, Tick, Trade
+from shared.events import Fact, IndexPrice, MarketInfo, Origin, Quote, Trade
 from shared.identity import fact_id
 from shared.providers import PROVIDERS, provider_of
 from shared.records import Record, Row, file_row
@@ -30,7 +30,7 @@ class Raw(NamedTuple):
         """The run that brought the record; None for a live one."""
         return self.row.run if self.row else None
 
-    def parse(self) -> Iterable[Tick | Rejected]:
+    def parse(self) -> Iterable[Fact | Rejected]:
         """The values of the payload; raises `Rejected`."""
         if self.fault is not None:
             raise self.fault
@@ -69,9 +69,9 @@ def recorded_at(stamp: bytes) -> int:
     return in_range(int(whole) * SECOND + int(fraction[:6].ljust(6, b"0")), "receive time", stamp.decode())
 
 
-def numbered(values: Iterable[Tick | Rejected]) -> Iterator[tuple[Tick | Rejected, int]]:
+def numbered(values: Iterable[Fact | Rejected]) -> Iterator[tuple[Fact | Rejected, int]]:
     """Each value of one record with how many identical ones came before it; a venue's own id needs no such number."""
-    seen: dict[Tick, int] = {}
+    seen: dict[Fact, int] = {}
     for value in values:
         if isinstance(value, Rejected) or (isinstance(value, Trade) and value.trade_id):
             yield value, 0
@@ -80,7 +80,7 @@ def numbered(values: Iterable[Tick | Rejected]) -> Iterator[tuple[Tick | Rejecte
         yield value, n
 
 
-def complete(tick: Tick, raw: Raw, origin: Origin, max_skew: int, n: int = 0) -> Tick:
+def complete(tick: Fact, raw: Raw, origin: Origin, max_skew: int, n: int = 0) -> Fact:
     """The tick with source, identity, times and origin; `Rejected` where its event time is ahead of its receive time."""
     at = tick.event_time or raw.received_at
     if at > raw.received_at + max_skew:
@@ -88,6 +88,8 @@ def complete(tick: Tick, raw: Raw, origin: Origin, max_skew: int, n: int = 0) ->
             "future_event_time",
             f"event time {to_iso(at)} is more than {max_skew / SECOND:g} s ahead of its receive time {to_iso(raw.received_at)}",
         )
+    if isinstance(tick, MarketInfo):
+        return _told(tick, raw, at, origin, n)
     if not -(2**63) <= tick.sequence < 2**63:
         raise Rejected("malformed", f"sequence {tick.sequence} does not fit 64 bits")
     n += raw.row.n if raw.row else 0
@@ -102,6 +104,16 @@ def complete(tick: Tick, raw: Raw, origin: Origin, max_skew: int, n: int = 0) ->
     index: IndexPrice = tick  # type: ignore[assignment]
     index_id = _storable(index.index_id) or fact_id(raw.source, index.symbol, at, (index.price,), n)
     return msgspec.structs.replace(index, event_time=at, index_id=index_id, **_named(envelope))
+
+
+def _told(info: MarketInfo, raw: Raw, at: int, origin: Origin, n: int) -> MarketInfo:
+    n += raw.row.n if raw.row else 0
+    changes = (info.change_1h, info.change_24h, info.change_7d)
+    values = (_storable(info.name), str(info.rank), info.market_cap, info.volume_24h, *changes)
+    info_id = fact_id(raw.source, info.symbol, at, values, n)
+    return msgspec.structs.replace(
+        info, event_time=at, info_id=info_id, source=raw.source, received_at=raw.received_at, origin=origin, run=raw.run
+    )
 
 
 def _storable(given: str) -> str:

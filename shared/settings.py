@@ -100,6 +100,54 @@ class Fetcher(BaseModel):
     concurrent_runs: int = Field(2, ge=1, le=32)
     most_behind: int = Field(100_000, ge=0, description="a file waits while a reader is further behind in a partition; 0: never")
     heartbeat_seconds: float = Field(1.0, gt=0)
+    url: str = Field("http://127.0.0.1:9101", description="where the operator's command finds the fetcher's own port")
+
+
+class Keys(BaseModel):
+    """The providers' keys; each is optional where its provider allows."""
+
+    coingecko: SecretStr = SecretStr("")
+    coincap: SecretStr = SecretStr("")
+    coinpaprika: SecretStr = SecretStr("")
+    binance: SecretStr = SecretStr("")
+
+    def of(self, provider: str) -> str:
+        """The key of a provider, or of the one that its name begins with; empty where there is none."""
+        name = next((name for name in type(self).model_fields if provider == name or provider.startswith(name + "-")), "")
+        found: SecretStr = getattr(self, name, SecretStr(""))
+        return found.get_secret_value()
+
+
+class Primary(BaseModel):
+    """One of the sources of a snapshot; named after its provider, its address defaults to the venue's own."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    provider: str
+    base_url: str = Field("", pattern=r"^(https?://[^\s/]+(/\S*)?)?$")
+
+
+def _named(given: object) -> object:
+    """JSON, or names of providers with commas between them."""
+    if not isinstance(given, str) or given.lstrip().startswith("["):
+        return _from_json(given)
+    return [{"name": name.strip(), "provider": name.strip()} for name in given.split(",") if name.strip()]
+
+
+class Snapshots(BaseModel):
+    """Prices of assets by their names: who is asked, in which order, and how patiently."""
+
+    assets: list[str] = Field(["bitcoin", "ethereum", "solana"], max_length=500)
+    sources: Annotated[tuple[Primary, ...], BeforeValidator(_named)] = tuple(
+        Primary(name=name, provider=name, base_url="") for name in ("coingecko", "coincap", "coinpaprika", "binance", "coinbase")
+    )
+    interval_seconds: float = Field(60.0, ge=0, le=86_400, description="0: only on request")
+    attempts: int = Field(2, ge=1, le=10, description="at one source")
+    timeout_seconds: float = Field(5.0, gt=0, le=60, description="of one request, its body included")
+    deadline_seconds: float = Field(30.0, gt=0, le=300, description="of a snapshot")
+    backoff_seconds: float = Field(0.25, gt=0, description="before the first retry; doubles, with jitter")
+    failures: int = Field(5, ge=1, description="in a row, that open a source's breaker")
+    open_seconds: float = Field(30.0, gt=0, description="until the first trial; doubles, with jitter, up to ten minutes")
+    folder: Path | None = Field(None, description="where the fetcher's own snapshots leave a CSV")
 
 
 class Settings(BaseSettings):
@@ -114,6 +162,8 @@ class Settings(BaseSettings):
     transformer: Transformer = Transformer()
     writer: Writer = Writer()
     fetcher: Fetcher = Fetcher()
+    snapshots: Snapshots = Snapshots()
+    keys: Keys = Keys()
     home: Path = Field(Path(".tickplant"), validation_alias=AliasChoices("TICKPLANT_HOME", "home"))
 
     @classmethod
@@ -134,6 +184,10 @@ ALIASES = {
     "DATABASE_URL": "DATABASE__URL",
     "API_HOST": "API__HOST",
     "API_PORT": "API__PORT",
+    "COINGECKO_API_KEY": "KEYS__COINGECKO",
+    "COINCAP_API_KEY": "KEYS__COINCAP",
+    "COINPAPRIKA_API_KEY": "KEYS__COINPAPRIKA",
+    "BINANCE_API_KEY": "KEYS__BINANCE",
 }
 
 

@@ -264,6 +264,7 @@ class Run(msgspec.Struct, frozen=True):
     bytes_total: int
     attempts: int
     message: str
+    result: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
 
 
 class RunCounts(Run, frozen=True):

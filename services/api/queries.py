@@ -101,7 +101,7 @@ SELECT t.* FROM unnest($3::text[]) AS s(source) CROSS JOIN LATERAL (
 ) t"""
 
 _RUN = """run_id, run_kind, status, source, requested_at, updated_at, finished_at, request::text, sent, bytes_read, bytes_total,
-       attempts, message"""
+       attempts, message, result::text"""
 RUNS = f"""
 SELECT {_RUN} FROM runs
 WHERE ($1::timestamptz IS NULL OR (requested_at, run_id) < ($1, $2)) ORDER BY requested_at DESC, run_id DESC LIMIT $3"""

@@ -32,6 +32,8 @@ from shared.topics import RUNS
 POLL_MS = 200
 POLL_RECORDS = 500
 MOST_ATTEMPTS = 50
+# What a snapshot may take beyond its deadline to be on record.
+RECORD_SECONDS = 15.0
 # A predecessor that was only asked to leave writes its last progress within this time.
 SETTLE_SECONDS = 1.0
 
@@ -124,15 +126,20 @@ class Runner:
                 if partition not in self._consumer.uninitialised:
                     return  # rebalanced meanwhile
                 for run in known.values():
-                    self._see(partition.partition, run)
+                    self._see(partition.partition, run, left=True)
                     if run.status == "running":
-                        self._not_before[run.run_id] = time.monotonic() + SETTLE_SECONDS
+                        snapshot = self._settings.snapshots.deadline_seconds + RECORD_SECONDS if run.run_kind == "snapshot" else 0.0
+                        self._not_before[run.run_id] = time.monotonic() + SETTLE_SECONDS + snapshot
                 self._consumer.seek(partition, end)
         metrics.ASSIGNED.set(len(self._consumer.ready))
         log().info("partitions taken", partitions=[tp.partition for tp in wanted], unfinished=len(self._open))
 
-    def _see(self, partition: int, run: Run | None) -> None:
-        """Takes a run's record; a final one closes it."""
+    def owns(self, partition: int) -> bool:
+        """Whether this replica has that partition of pipeline.runs.v1."""
+        return any(tp.partition == partition for tp in self._consumer.ready)
+
+    def _see(self, partition: int, run: Run | None, *, left: bool = False) -> None:
+        """Takes a run's record; a final one closes it. A snapshot is carried out by whoever began it, unless it was `left`."""
         if run is None:
             return
         _, known = self._open.get(run.run_id, (partition, run))
@@ -140,7 +147,9 @@ class Runner:
         if held.status in runs.FINAL:
             self._open.pop(run.run_id, None)
             self._ended.add(run.run_id)
-        elif run.run_id not in self._ended:  # a former owner's last progress may come behind the end
+        elif run.run_id not in self._ended and (
+            left or run.run_kind != "snapshot"
+        ):  # a former owner's last progress may come behind the end
             self._open[run.run_id] = (partition, held)
 
     def _stop_lost(self) -> None:
@@ -199,6 +208,8 @@ class Runner:
     async def _open_input(self, run: Run) -> tuple[Input, dict[str, object]]:
         """The run's input, and what is to be kept in its request; raises `FileFault`."""
         try:
+            if run.run_kind == "snapshot":
+                raise FileFault("the fetcher that took it stopped on the way")
             if run.run_kind == "replay":
                 return ReplayInput(self._settings.kafka, run, msgspec.convert(run.request, runs.ReplayRequest)), {}
             if run.run_kind == "orders":

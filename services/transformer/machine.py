@@ -17,7 +17,7 @@ from services.transformer.tallies import BLOCK, Tallies
 from services.transformer.windows import Key, Windows
 from shared.aggregations import candles
 from shared.errors import Rejected
-from shared.events import Closed, Connection, Heartbeat, Marker, Origin
+from shared.events import Closed, Connection, Heartbeat, Marker, MarketInfo, Origin
 from shared.frames import FAULTS, rejected
 from shared.records import Record, control_kind
 from shared.time import MINUTE
@@ -130,7 +130,7 @@ class Machine:
         return outputs.dead_letter(self._flow.topic, record, fault, self._origin(record, index), raw.source, raw.received_at)
 
     def _event(self, record: Record, event: Any) -> Iterator[Output]:
-        if event.run is not None or self._key is None:
+        if event.run is not None or self._key is None or isinstance(event, MarketInfo):
             yield self._flow.event(event)
             return
         key = self._key(event)

@@ -6,7 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from shared.errors import Rejected
-from shared.events import Candle, Execution, GivenUp, Marker, MinuteGivenUp, Nbbo, Order, Origin, ServiceEvent, ServiceMinute, Tally, Tick
+from shared.events import Candle, Execution, Fact, GivenUp, Marker, MinuteGivenUp, Nbbo, Order, Origin, ServiceEvent, ServiceMinute, Tally
 from shared.partitioning import partition
 from shared.records import Record, control_kind
 from shared.time import to_iso
@@ -26,8 +26,8 @@ class Output(msgspec.Struct, frozen=True, gc=False):
     timestamp_ms: int | None = None  # now, where none is given
 
 
-def tick(event: Tick) -> Output:
-    """A tick, keyed by its symbol."""
+def tick(event: Fact) -> Output:
+    """A tick or a market info, keyed by its symbol."""
     return Output(TICKS, *place(event.symbol), encode(event))
 
 

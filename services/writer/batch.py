@@ -20,6 +20,7 @@ from shared.events import (
     GivenUp,
     IndexPrice,
     Marker,
+    MarketInfo,
     MinuteGivenUp,
     MinuteRecord,
     Nbbo,
@@ -49,8 +50,9 @@ Place = tuple[str, int]  # topic, partition
 MarkKey = tuple[str, int, int]  # topic, derived partition, raw partition
 LedgerKey = tuple[str, str, int]  # source, run, hour
 FactKey = tuple[int, str, str, str, str]  # day, source, symbol, kind, id
+InfoKey = tuple[str, str, int, str]  # source, symbol, event time, id
 QuoteKey = tuple[str, int, Decimal, Decimal]  # symbol, event time, bid, ask
-Dated = Tick | ServiceEvent | Order | Execution | Nbbo
+Dated = Tick | MarketInfo | ServiceEvent | Order | Execution | Nbbo
 
 Event = TypeVar("Event")
 Version = TypeVar("Version", Order, Execution)
@@ -89,6 +91,7 @@ class Batch:
     next_offsets: dict[Place, int] = field(default_factory=dict)
     marks: dict[MarkKey, Origin] = field(default_factory=dict)
     facts: dict[FactKey, Tick] = field(default_factory=dict)
+    infos: dict[InfoKey, MarketInfo] = field(default_factory=dict)
     duplicates: Counter[LedgerKey] = field(default_factory=Counter)
     repeats: int = 0
     tallies: list[Tally] = field(default_factory=list)
@@ -198,8 +201,21 @@ def _take_ticks(batch: Batch, place: Place, records: Sequence[Record]) -> None:
             batch.markers.append((event, (TICKS.name, partition)))
         elif isinstance(event, Tally):
             batch.tallies.append(event)
-        elif _is_new(batch, (TICKS.name, partition, event.origin.partition), event.origin):
+        elif not _is_new(batch, (TICKS.name, partition, event.origin.partition), event.origin):
+            continue
+        elif isinstance(event, MarketInfo):
+            _take_info(batch, event)
+        else:
             _take(batch, event)
+
+
+def _take_info(batch: Batch, info: MarketInfo) -> None:
+    key = info.source, info.symbol, info.event_time, info.info_id
+    known = batch.infos.setdefault(key, info)
+    if known is not info:
+        kept, dropped = (info, known) if info.received_at < known.received_at else (known, info)
+        batch.infos[key] = kept
+        batch.duplicates[ledger_key(dropped)] += 1
 
 
 def _decode(

@@ -9,15 +9,15 @@ from typing import Protocol
 
 from shared.aggregations.candles import Row
 from shared.errors import Rejected
-from shared.events import Tick
-from shared.providers import binance, coinbase, coingecko, kraken, prices_csv
-from shared.providers.venue import Polling, Streaming
+from shared.events import Fact
+from shared.providers import binance, coinbase, coincap, coingecko, coingecko_markets, coinpaprika, kraken, prices_csv
+from shared.providers.venue import Polling, Priced, Streaming
 
 
 class Provider(Protocol):
     """What a venue's file offers."""
 
-    def parse(self, payload: bytes) -> Iterable[Tick | Rejected]:
+    def parse(self, payload: bytes) -> Iterable[Fact | Rejected]:
         """The ticks of one payload; empty for control frames; raises `Rejected` for the whole, yields it for one of several values."""
 
     def native_symbol(self, payload: bytes) -> str:
@@ -27,14 +27,26 @@ class Provider(Protocol):
 PROVIDERS: dict[str, Provider] = {
     "binance": binance,
     "coinbase": coinbase,
+    "coincap": coincap,
     "coingecko": coingecko,
+    "coingecko-markets": coingecko_markets,
+    "coinpaprika": coinpaprika,
     "kraken": kraken,
     "prices-csv": prices_csv,
 }
 
 
 STREAMING: dict[str, Streaming] = {"binance": binance, "coinbase": coinbase, "kraken": kraken}
-POLLING: dict[str, Polling] = {"binance": binance, "coinbase": coinbase, "coingecko": coingecko}
+# What a snapshot may ask, in the order in which it does: a primary and its fallbacks.
+PRICED: dict[str, Priced] = {
+    "coingecko": coingecko,
+    "coincap": coincap,
+    "coinpaprika": coinpaprika,
+    "binance": binance,
+    "coinbase": coinbase,
+    "coingecko-markets": coingecko_markets,
+}
+POLLING: dict[str, Polling] = {name: PRICED[name] for name in sorted(PRICED)}
 TradeRow = Callable[[bytes], tuple[str, Row] | None]
 # Providers whose plain trades can be read without building a tick: the native symbol and the candle's row, or None for `parse`.
 TRADE_ROWS: dict[str, TradeRow] = {"binance": binance.trade_row}

@@ -32,6 +32,8 @@ WEBSOCKET = "wss://stream.binance.com:9443"
 REST = "https://api.binance.com"
 CHANNELS = ("trade", "aggTrade", "bookTicker")
 BUDGET = Budget(600, 60)
+TOGETHER = 1  # one unknown symbol would fail the whole request
+QUOTE = "USDT"  # the venue trades against tethers
 # Types that a connection may carry besides the ones taken here.
 _IGNORED = frozenset({"kline", "depthUpdate", "24hrTicker", "24hrMiniTicker", "avgPrice", "1hTicker", "4hTicker", "1dTicker"})
 _SYMBOL = re.compile(rb'"s":\s*"([A-Za-z0-9_]{1,40})"')
@@ -134,6 +136,11 @@ def stream(base: str, symbols: Sequence[str], channels: Sequence[str]) -> Openin
     """A raw connection with one subscription: its frames are not wrapped."""
     names = [f"{native(symbol).lower()}@{channel}" for symbol in symbols for channel in channels]
     return Opening(f"{base}/ws", (msgspec.json.encode({"method": "SUBSCRIBE", "params": names, "id": 1}),))
+
+
+def authorized(key: str, base: str) -> dict[str, str]:
+    """The header of a key."""
+    return {"X-MBX-APIKEY": key}
 
 
 def requests(base: str, symbols: Sequence[str]) -> list[str]:

@@ -27,6 +27,8 @@ WEBSOCKET = "wss://ws-feed.exchange.coinbase.com"
 REST = "https://api.coinbase.com"
 CHANNELS = ("matches", "ticker")
 BUDGET = Budget(600, 60)
+TOGETHER = 1
+QUOTE = "USD"
 _IGNORED = frozenset({"subscriptions", "heartbeat", "l2update", "snapshot", "status", "received", "open", "done", "change", "activate"})
 # Of the hundreds of rates in a response these are kept.
 QUOTED = ("USD", "EUR", "GBP", "USDT", "USDC")
@@ -92,6 +94,11 @@ def stream(base: str, symbols: Sequence[str], channels: Sequence[str]) -> Openin
     """One connection, one subscription; the venue's heartbeats tell that the connection lives."""
     asked = {"type": "subscribe", "product_ids": list(symbols), "channels": [*channels, "heartbeat"]}
     return Opening(base, (msgspec.json.encode(asked),))
+
+
+def authorized(key: str, base: str) -> dict[str, str]:
+    """None: exchange rates take no key."""
+    return {}
 
 
 def requests(base: str, symbols: Sequence[str]) -> list[str]:

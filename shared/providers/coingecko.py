@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from shared import money
+from shared import assets, money
 from shared.errors import Rejected
 from shared.events import IndexPrice, Tick
 from shared.frames import FAULTS, rejected
@@ -21,9 +21,10 @@ from shared.time import from_number
 
 REST = "https://api.coingecko.com"
 BUDGET = Budget(10, 60)
-# The ids of the common coins; any other id stands for itself.
-IDS = {"BTC": "bitcoin", "ETH": "ethereum", "SOL": "solana", "XRP": "ripple", "ADA": "cardano", "DOGE": "dogecoin", "LTC": "litecoin"}
-_BASES = {coin: base for base, coin in IDS.items()}
+TOGETHER = 100
+QUOTE = "USD"
+# What a coin's object may hold besides prices: `usd_market_cap`, `usd_24h_vol`, `usd_24h_change`, when they are asked for.
+_OTHER = ("_market_cap", "_24h_vol", "_24h_change", "last_updated_at")
 
 _decode = msgspec.json.Decoder(dict[str, dict[str, Decimal | None]]).decode
 
@@ -34,7 +35,7 @@ def parse(payload: bytes) -> list[Tick | Rejected]:
         coins = _decode(payload)
     except FAULTS as fault:
         raise rejected("coingecko prices", fault) from None
-    return [_price(coin, currency, values) for coin, values in coins.items() for currency in values if currency != "last_updated_at"]
+    return [_price(coin, currency, values) for coin, values in coins.items() for currency in values if not currency.endswith(_OTHER)]
 
 
 def native_symbol(payload: bytes) -> str:
@@ -44,8 +45,12 @@ def native_symbol(payload: bytes) -> str:
 
 def native(symbol: str) -> str:
     """`BTC-USD` to `bitcoin`."""
-    base = symbol.partition("-")[0]
-    return IDS.get(base, base.lower())
+    return assets.name(symbol.partition("-")[0])
+
+
+def authorized(key: str, base: str) -> dict[str, str]:
+    """The header of a key; the paid address takes another one than the free address."""
+    return {"x-cg-pro-api-key" if "pro-api" in base else "x-cg-demo-api-key": key}
 
 
 def requests(base: str, symbols: Sequence[str]) -> list[str]:
@@ -61,7 +66,7 @@ def _price(coin: str, currency: str, values: dict[str, Decimal | None]) -> Tick 
         if given is None:
             raise Rejected("missing_field", f"coingecko {coin[:40]!r} without {currency[:16]!r}")
         at = 0 if updated is None else from_number(str(updated), "last_updated_at")
-        symbol = canonical(f"{_BASES.get(coin, coin)}-{currency}")
+        symbol = canonical(f"{assets.ticker(coin)}-{currency}")
         return IndexPrice(symbol, coin, at, money.price(str(given), f"{coin[:40]}.{currency[:16]}"))
     except Rejected as fault:
         return fault

@@ -45,3 +45,13 @@ class Polling(Protocol):
 
     def requests(self, base: str, symbols: Sequence[str]) -> list[str]:
         """The addresses that together give the newest prices of those canonical symbols."""
+
+
+class Priced(Polling, Protocol):
+    """A provider whose newest prices can be part of a snapshot: asked by name, with or without a key."""
+
+    TOGETHER: int  # how many symbols one request may name
+    QUOTE: str  # the currency whose prices count as dollars here
+
+    def authorized(self, key: str, base: str) -> dict[str, str]:
+        """The headers that carry a key: an address never does."""

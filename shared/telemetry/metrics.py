@@ -24,4 +24,6 @@ BACK_PRESSURE = Counter("tickplant_back_pressure_total", "Times a source's reade
 RECONNECTS = Counter("tickplant_disconnects_total", "Connections of a source that ended", ["source"])
 DROPPED = Counter("tickplant_events_dropped_total", "Events of this service's own requests that found their queue full")
 PROVIDER_SECONDS = Histogram("tickplant_provider_seconds", "Requests to providers", ["source", "status"])
+BREAKERS = Gauge("tickplant_breaker_open", "1 while a source of snapshots is not asked", ["source"])
+SNAPSHOTS = Counter("tickplant_snapshots_total", "Snapshots taken", ["status"])
 HTTP_SECONDS = Histogram("tickplant_http_seconds", "Requests answered by the api", ["route", "status"])

@@ -24,6 +24,7 @@ def kafka_settings(bootstrap_servers: str) -> Iterator[Kafka]:
 @pytest.fixture
 def services(kafka_settings: Kafka, database_url: str, tmp_path: Path) -> Iterator[Services]:
     environment = {
+        "SNAPSHOTS__INTERVAL_SECONDS": "0",  # nobody outside is asked
         "KAFKA__BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
         "KAFKA__TOPIC_PREFIX": kafka_settings.topic_prefix,
         "KAFKA__SESSION_TIMEOUT_MS": str(kafka_settings.session_timeout_ms),

@@ -1,6 +1,7 @@
-"""CoinGecko: /api/v3/simple/price, polled; prices without sizes, times in whole seconds.
+"""CoinGecko: /api/v3/simple/price and /api/v3/coins/markets, polled; prices without sizes, times in whole seconds.
 
 {"bitcoin":{"usd":67187.33,"last_updated_at":1711356300}}
+[{"id":"bitcoin","symbol":"btc","name":"Bitcoin","current_price":67187.33,"market_cap":1322500000000,"market_cap_rank":1,…}]
 
 Invariant: an answer's ETag is that of its bytes, so 304 means that nothing has changed.
 """
@@ -13,6 +14,7 @@ import msgspec
 
 from deploy.simulator.limits import SECOND, Limit
 from deploy.simulator.market import Market
+from deploy.simulator.spelling import change, coin_name, iso, supply
 from deploy.simulator.venue import Answer, Book, Request, Venue
 
 IDS = {"BTC": "bitcoin", "ETH": "ethereum", "SOL": "solana", "XRP": "ripple", "ADA": "cardano", "DOGE": "dogecoin", "LTC": "litecoin"}
@@ -27,6 +29,8 @@ def native(symbol: str) -> str:
 def _answer(request: Request, book: Book) -> Answer:
     if request.path == "/api/v3/ping":
         return Answer(200, b'{"gecko_says":"(V3) To the Moon!"}')
+    if request.path == "/api/v3/coins/markets":
+        return _markets(request, book)
     if request.path != "/api/v3/simple/price":
         return Answer(404, b'{"error":"Incorrect path. Please check https://www.coingecko.com/api/"}')
     if "vs_currencies" not in request.query or "ids" not in request.query:
@@ -34,12 +38,47 @@ def _answer(request: Request, book: Book) -> Answer:
     currencies = request.query["vs_currencies"].lower().split(",")
     stamped = request.query.get("include_last_updated_at") == "true"
     found = (book[name] for name in sorted(set(request.query["ids"].split(","))) if name in book)
-    body = b"{%s}" % b",".join(_coin(market, currencies, stamped=stamped) for market in found)
+    return _tagged(request, b"{%s}" % b",".join(_coin(market, currencies, stamped=stamped) for market in found))
+
+
+def _tagged(request: Request, body: bytes) -> Answer:
     tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "max-age=30, public, must-revalidate"}
     if tag in request.headers.get("if-none-match", ""):
         return Answer(304, b"", headers)
     return Answer(200, body, headers)
+
+
+def _markets(request: Request, book: Book) -> Answer:
+    """The coins asked for, or all, a page of them; in dollars whatever is asked."""
+    query = request.query
+    if "vs_currency" not in query:
+        return Answer(422, b'{"error":"Missing parameter vs_currency"}')
+    size, page = (int(text) if (text := query.get(name, "")).isdigit() else default for name, default in (("per_page", 100), ("page", 1)))
+    ranks = {name: rank for rank, name in enumerate(book, 1)}
+    wanted = [name for name in book if name in query["ids"].split(",")] if "ids" in query else list(book)
+    coins = [_market(book[name], ranks[name]) for name in wanted[max(0, page - 1) * size :][: min(size, 250)]]
+    return _tagged(request, b"[%s]" % b",".join(coins))
+
+
+def _market(market: Market, rank: int) -> bytes:
+    last = market.last
+    worth = supply(rank) * last.price // 10**market.listing.price_digits
+    return (
+        b'{"id":"%s","symbol":"%s","name":"%s","current_price":%s,"market_cap":%d,"market_cap_rank":%d,"total_volume":%d,'
+        b'"price_change_percentage_24h":%s,"price_change_percentage_1h_in_currency":0.31,"price_change_percentage_7d_in_currency":2.3,'
+        b'"last_updated":"%s"}'
+    ) % (
+        market.name,
+        market.listing.base.lower().encode(),
+        coin_name(market.native).encode(),
+        market.price(last.price),
+        worth,
+        rank,
+        worth // 100,
+        change(market).encode(),
+        iso(last.at),
+    )
 
 
 def _coin(market: Market, currencies: list[str], *, stamped: bool) -> bytes:

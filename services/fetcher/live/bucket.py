@@ -15,6 +15,12 @@ class Bucket:
         self._taken: deque[float] = deque()
         self._lock = asyncio.Lock()
 
+    @property
+    def left(self) -> int:
+        """How many requests fit just now."""
+        now = time.monotonic()
+        return self._budget.requests - sum(now - at < self._budget.seconds for at in self._taken)
+
     async def take(self) -> None:
         """Waits for a place in the budget."""
         async with self._lock:

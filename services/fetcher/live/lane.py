@@ -51,6 +51,16 @@ class Lane:
         self.received = self.acknowledged = self.connects = 0
         self.heard_at = 0
 
+    @property
+    def state(self) -> State:
+        """Whether it is connected."""
+        return self._state
+
+    @property
+    def reason(self) -> str:
+        """Why it is not."""
+        return self._reason
+
     def take(self, native: str, payload: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
         """One frame or response, received now."""
         key, place = self._keys.get(native) or self._place(native)

@@ -20,6 +20,7 @@ from shared.settings import Settings, Source
 from shared.symbols import canonical
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
+from shared.time import to_iso
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ class Sources:
         self._running: dict[str, _Running] = {}
         self._buckets: dict[str, Bucket] = {}
         self._outlet = Outlet(settings.kafka, client_id="fetcher-requests")
-        self._reporter = Reporter(self._outlet) if settings.telemetry.report_requests else None
+        self.reporter = Reporter(self._outlet) if settings.telemetry.report_requests else None
 
     def routes(self) -> tuple[Route, ...]:
         """For the fetcher's own port."""
@@ -73,13 +74,33 @@ class Sources:
         sending = asyncio.create_task(self._outlet.run())
         while not stop.is_set():
             self._health.beat("sources")
-            if self._reporter is not None:
-                self._reporter.beat()
+            if self.reporter is not None:
+                self.reporter.beat()
             await asyncio.sleep(BEAT_SECONDS)
         await asyncio.gather(*(self.end(name) for name in list(self._running)))
         await self._outlet.close()
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
+
+    def bucket(self, provider: str) -> Bucket:
+        """The provider's budget, shared by whoever asks it here."""
+        return self._buckets.setdefault(provider, Bucket(POLLING[provider].BUDGET))
+
+    def status(self) -> list[dict[str, object]]:
+        """Each source: state, last success, budget left."""
+        return [
+            {
+                "source": name,
+                "provider": one.source.provider,
+                "state": one.lane.state,
+                "reason": one.lane.reason,
+                "last_success": to_iso(one.lane.heard_at) if one.lane.heard_at else None,
+                "received": one.lane.received,
+                "connects": one.lane.connects,
+                "budget_left": None if one.source.channels else self.bucket(one.source.provider).left,
+            }
+            for name, one in self._running.items()
+        ]
 
     def start(self, source: Source) -> None:
         """Begins a source."""
@@ -115,8 +136,7 @@ class Sources:
             if source.channels:
                 reading = group.create_task(session.run(source, lane))
             else:
-                bucket = self._buckets.setdefault(source.provider, Bucket(POLLING[source.provider].BUDGET))
-                reading = group.create_task(polling.run(source, lane, bucket, self._reporter))
+                reading = group.create_task(polling.run(source, lane, self.bucket(source.provider), self.reporter))
             await running.stop.wait()
             reading.cancel()
             await asyncio.wait([reading, sending])

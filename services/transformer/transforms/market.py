@@ -15,7 +15,7 @@ from services.transformer.tallies import Tallies
 from services.transformer.windows import Window, Windows
 from shared.aggregations import candles
 from shared.errors import Rejected
-from shared.events import Origin, Tick, Trade
+from shared.events import Fact, Origin, Tick, Trade
 from shared.raw import Raw, complete, numbered, read
 from shared.records import Record
 from shared.topics import MARKET_RAW
@@ -33,7 +33,7 @@ class Market:
     def __init__(self, partition: int, epoch: int, rules: Rules, *, publish: bool) -> None:
         self._streams = Streams(epoch, partition, rules, publish=publish)
 
-    def events(self, raw: Raw, origin: Origin, max_skew: int) -> Iterator[Tick | Rejected]:
+    def events(self, raw: Raw, origin: Origin, max_skew: int) -> Iterator[Fact | Rejected]:
         """The ticks of a payload; raises `Rejected` for the rest of it, yields it for one of several values."""
         for index, (value, n) in enumerate(numbered(raw.parse())):
             if isinstance(value, Rejected):

@@ -64,7 +64,9 @@ def test_symbols_are_spelled_as_the_venues_do() -> None:
     assert spelled == {
         "binance": ["BTCUSDT", "ETHEUR", "NEWUSDT"],
         "coinbase": ["BTC-USD", "ETH-EUR", "NEW-USD"],
+        "coincap": ["bitcoin", "ethereum", "new"],
         "coingecko": ["bitcoin", "ethereum", "new"],
+        "coinpaprika": ["btc-bitcoin", "eth-ethereum", "new-new"],
         "kraken": ["BTC/USD", "ETH/EUR", "NEW/USD"],
     }
 

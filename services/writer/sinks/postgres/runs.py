@@ -21,7 +21,8 @@ ON CONFLICT DO NOTHING
 _LOCK = "SELECT run_id, status FROM runs WHERE run_id = ANY($1) ORDER BY run_id FOR UPDATE"
 _UPDATE = """
 UPDATE runs SET run_kind = $2, source = $3, requested_at = $4, updated_at = $5, request = $6, sent = $7, bytes_read = $8,
-    bytes_total = $9, attempts = $10, message = CASE WHEN $11 = '' AND status IN ('finished', 'failed') THEN message ELSE $11 END,
+    bytes_total = $9, attempts = $10, result = $13,
+    message = CASE WHEN $11 = '' AND status IN ('finished', 'failed') THEN message ELSE $11 END,
     status = CASE WHEN status IN ('finished', 'failed') THEN status ELSE $12 END,
     finished_at = CASE WHEN $12 = 'failed' AND finished_at IS NULL THEN $5 ELSE finished_at END
 WHERE run_id = $1 AND updated_at <= $5
@@ -60,6 +61,7 @@ async def update(connection: Connection, runs: Mapping[str, Run]) -> None:
         await connection.execute(
             _UPDATE, run_id, run.run_kind, run.source, to_datetime(run.requested_at), to_datetime(run.updated_at),
             msgspec.json.encode(run.request).decode(), run.sent, run.bytes_read, run.bytes_total, run.attempts, run.message, run.status,
+            msgspec.json.encode(run.result).decode(),
         )  # fmt: skip
 
 
@@ -88,5 +90,6 @@ async def finish(connection: Connection, run_id: str, *, aborted: bool, sent: in
     ended = Run(
         run_id, row["run_kind"], row["status"], row["source"], from_datetime(row["requested_at"]), from_datetime(row["finished_at"]),
         msgspec.json.decode(row["request"]), row["sent"], row["bytes_read"], row["bytes_total"], row["attempts"], row["message"],
+        msgspec.json.decode(row["result"]),
     )  # fmt: skip
     return ended, released

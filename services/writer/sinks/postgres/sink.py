@@ -7,7 +7,7 @@ from functools import partial
 
 from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, ledger_key
 from services.writer.protocol import Write
-from services.writer.sinks.postgres import candles, closings, latest, ledger, operations, outbox, runs, sources, ticks, trading
+from services.writer.sinks.postgres import candles, closings, infos, latest, ledger, operations, outbox, runs, sources, ticks, trading
 from services.writer.sinks.postgres.connection import Connection, connect, quiet
 from services.writer.sinks.postgres.facts import Gathered, Prepared, among, prepare
 from services.writer.sinks.postgres.positions import Positions
@@ -104,6 +104,8 @@ class PostgresSink:
             await operations.store(connection, batch.events, counts)
         if prepared.trading is not None:
             await trading.store(connection, prepared.trading, counts)
+        if batch.infos:
+            await infos.store(connection, batch.infos, counts)
         if not batch.facts:
             return counts
         new, replaced = await self._insert(connection, batch.facts, prepared.rows)

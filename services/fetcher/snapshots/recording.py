@@ -1,0 +1,90 @@
+"""A snapshot's run on the topics: begun, its responses as raw records, their markers, and the run with all its attempts.
+
+A run is begun before anybody is asked: if its fetcher dies, whoever takes its partition over ends it.
+"""
+
+import secrets
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from services.fetcher.publish import Publisher, Record
+from services.fetcher.snapshots.asking import Answer
+from shared import runs
+from shared.events import Marker, Run
+from shared.partitioning import partition
+from shared.records import Row, cloud_event, response_headers
+from shared.settings import Settings
+from shared.snapshots import Snapshot
+from shared.time import to_datetime
+from shared.topics import MARKET_RAW, RUNS
+
+SOURCE = "snapshots"
+_encode = msgspec.json.Encoder(decimal_format="string").encode
+
+
+class Recording:
+    """One run; waits for Kafka as long as it takes: cancel it to stop."""
+
+    def __init__(self, settings: Settings, assets: Sequence[str], sources: Sequence[str]) -> None:
+        self._publisher = Publisher(settings.kafka, client_id="fetcher-snapshots", in_flight=settings.fetcher.in_flight)
+        now = time.time_ns() // 1000
+        run_id = f"snapshot-{to_datetime(now):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        request = {"assets": list(assets), "sources": list(sources)}
+        self.run = Run(run_id, "snapshot", "running", SOURCE, now, now, request, attempts=1)
+
+    async def begin(self) -> None:
+        """Says that it is being taken."""
+        await self._say()
+
+    async def end(self, snapshot: Snapshot, answers: Sequence[Answer]) -> Run:
+        """Publishes what was received, then what the run came to: failed if nobody gave a price."""
+        used = await self._send(answers)
+        if used:
+            await self._mark(used, len(answers))
+        complaints = "; ".join(f"{attempt.source}: {attempt.error}" for attempt in snapshot.attempts if attempt.error)[:500]
+        complaints = complaints or "; ".join(f"{skipped.source}: {skipped.reason}" for skipped in snapshot.skipped)[:500]
+        message = f"no price of {', '.join(snapshot.missing)}: {complaints}"[:1000] if snapshot.missing else ""
+        self.run = msgspec.structs.replace(
+            self.run,
+            status="failed" if len(snapshot.missing) == len(snapshot.assets) else "published",
+            updated_at=time.time_ns() // 1000,
+            sent=len(answers),
+            bytes_read=sum(len(answer.body) for answer in answers),
+            bytes_total=sum(len(answer.body) for answer in answers),
+            message=message,
+            result=msgspec.json.decode(_encode(snapshot)),
+        )
+        await self._say()
+        return self.run
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        await self._publisher.close()
+
+    async def _send(self, answers: Sequence[Answer]) -> list[int]:
+        by_place: dict[int, list[Record]] = {}
+        for line, answer in enumerate(answers, 1):
+            key = answer.source.encode()
+            told = (answer.status, answer.latency_ms, answer.attempt, answer.at)
+            headers = [*response_headers(answer.source, answer.url, *told), Row(self.run.run_id, line, 0).header()]
+            by_place.setdefault(partition(key, MARKET_RAW.partitions), []).append((key, answer.body, headers, answer.at // 1000))
+        for place, records in by_place.items():
+            await self._publisher.send(MARKET_RAW, place, records)
+        await self._publisher.acknowledge()
+        return sorted(by_place)
+
+    async def _mark(self, used: list[int], sent: int) -> None:
+        """Behind the acknowledged responses."""
+        run, now = self.run, time.time_ns() // 1000
+        value = msgspec.json.encode(Marker(run.run_id, MARKET_RAW.name, used, "finished", run.source, sent))
+        headers = cloud_event("marker", source=run.source, subject=run.run_id, event_id=f"{run.run_id}:end", time_us=now)
+        for place in used:
+            await self._publisher.send(MARKET_RAW, place, [(run.run_id.encode(), value, headers, now // 1000)])
+        await self._publisher.acknowledge()
+
+    async def _say(self) -> None:
+        place, key, value, headers = runs.record(self.run)
+        await self._publisher.send(RUNS, place, [(key, value, headers, self.run.updated_at // 1000)])
+        await self._publisher.acknowledge()

@@ -1,0 +1,17 @@
+"""Snapshots as files: `YYYY/MM/DD/prices-HHMM.csv` in a folder; the snapshots of a minute share one, whoever writes them."""
+
+import fcntl
+from pathlib import Path
+
+from shared.snapshots import COLUMNS, Attempt, path, rows, text
+
+
+def append(folder: Path, started_at: int, attempts: list[Attempt]) -> Path:
+    """Adds the attempts of a snapshot begun then (us) to its minute's file; raises `OSError`."""
+    file = folder / path(started_at)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8", newline="") as out:
+        fcntl.flock(out, fcntl.LOCK_EX)  # one header, and the rows of a snapshot together
+        header = [list(COLUMNS)] if out.tell() == 0 else []
+        out.write(text([*header, *rows(attempts)]))
+    return file

@@ -1,0 +1,85 @@
+"""What a snapshot came to: every attempt with its prices, as the run keeps it and as lines of a CSV. Pure.
+
+A price is in dollars; one of a tether counts as such here, and is flagged.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from shared.time import to_datetime, to_iso
+
+COLUMNS = ("timestamp_utc", "source", "asset", "price_usd", "http_status", "latency_ms", "attempt")
+USDT_AS_USD = "usdt_as_usd"
+
+
+class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One request of a source: the assets it was for, as they were asked for, and the prices among them that it gave."""
+
+    source: str
+    attempt: int  # at this source for these assets, from 1
+    assets: list[str]
+    at: int  # us, when its end was known
+    latency_ms: int
+    http_status: int | None = None  # none: no answer
+    prices: dict[str, Decimal] = {}
+    error: str = ""
+    flags: list[str] = []
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """A source that was not asked, and why."""
+
+    source: str
+    reason: str
+
+
+class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A run's result."""
+
+    started_at: int  # us
+    ended_at: int  # us
+    assets: list[str]
+    attempts: list[Attempt] = []
+    skipped: list[Skipped] = []
+
+    @property
+    def missing(self) -> list[str]:
+        """The assets that nobody gave a price of."""
+        return [asset for asset in self.assets if not any(asset in attempt.prices for attempt in self.attempts)]
+
+    def prices(self) -> list[tuple[str, Attempt]]:
+        """Each asset that has a price, in the order asked for, with the attempt that gave it."""
+        return [(asset, attempt) for asset in self.assets for attempt in self.attempts if asset in attempt.prices]
+
+
+def path(started_at: int) -> str:
+    """`2026/01/13/prices-1132.csv` of a snapshot begun then (us, UTC)."""
+    return f"{to_datetime(started_at):%Y/%m/%d/prices-%H%M.csv}"
+
+
+def rows(attempts: Iterable[Attempt]) -> list[list[str]]:
+    """A row an attempt and asset; a failed one has no price, one without an answer no status."""
+    return [
+        [
+            to_iso(attempt.at),
+            attempt.source,
+            asset,
+            f"{attempt.prices[asset]:f}" if asset in attempt.prices else "",
+            str(attempt.http_status or ""),
+            str(attempt.latency_ms),
+            str(attempt.attempt),
+        ]
+        for attempt in attempts
+        for asset in attempt.assets
+    ]
+
+
+def text(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of CSV, each with its end."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(lines)
+    return out.getvalue()
