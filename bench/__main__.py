@@ -34,7 +34,7 @@ def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = [measurement for measurement in MEASUREMENTS if not given.only or measurement.name in given.only]
-    options = Options(given.records, given.rounds, given.seconds, given.limit, frozenset(given.peers))
+    options = Options(given.records, given.rounds, given.seconds, given.limit, frozenset(given.peers), given.orders)
     samples: dict[str, list[Sample]] = {}
     rows: list[Row] = []
     with stack.running(options, say, keep=given.keep) as session:
@@ -70,6 +70,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--peers", type=_listed, default=[], metavar="NAME,…", help="only these peers; `--peers none` runs none")
     parser.add_argument("--rounds", type=int, default=3, help="how often every contestant runs, in turn (3)")
     parser.add_argument("--records", type=int, default=1_000_000, help="trades of the market (1,000,000)")
+    parser.add_argument("--orders", type=int, default=100_000, help="orders of the files: some 7.5 rows each (100,000; full size 500,000)")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long a load of requests lasts (10)")
     parser.add_argument("--limit", type=float, default=300.0, help="after how many seconds a run has failed (300)")
     parser.add_argument("--keep", action="store_true", help="leave logs and data")
@@ -89,7 +90,13 @@ def _write(options: Options, samples: dict[str, list[Sample]], rows: list[Row]) 
     document: dict[str, Any] = {
         "at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "machine": machine.describe(),
-        "options": {"records": options.records, "rounds": options.rounds, "seconds": options.seconds, "peers": sorted(options.peers)},
+        "options": {
+            "records": options.records,
+            "orders": options.orders,
+            "rounds": options.rounds,
+            "seconds": options.seconds,
+            "peers": sorted(options.peers),
+        },
         "table": rows,
         "samples": samples,
     }

@@ -58,6 +58,11 @@ class Process:
         """Whether it has not ended yet."""
         return self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The meter's, whose child is the command."""
+        return self._process.pid
+
     def wait(self, seconds: float) -> Usage:
         """Until it ends by itself; raises `Fault` when it does not, or not well."""
         try:

@@ -23,6 +23,7 @@ class Options:
     seconds: float = 10.0
     limit: float = 300.0
     peers: frozenset[str] = frozenset()
+    orders: int = 100_000
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Session:
     cache: Path
     repository: Path
     say: Callable[[str], None]
+    servers: dict[str, int] = field(default_factory=dict)  # their process ids
     _names: dict[str, int] = field(default_factory=dict)
 
     @cached_property

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bench.faults import Fault
 from bench.session import Options, Session
 from deploy.local.instance import Instance
 from deploy.local.java import Java
@@ -33,14 +34,17 @@ def running(options: Options, say: Callable[[str], None], *, keep: bool = False)
             stack.callback(shutil.rmtree, home, ignore_errors=True)
         kafka = Kafka(home / "kafka", kafka_port, controller_port, Java(local.maven_repository, local.cache, say))
         postgres = Postgres(home / "postgres", postgres_port)
-        for part in (kafka, postgres):
-            _start(stack, part, home, say)
+        servers = {part.name: _start(stack, part, home, say) for part in (kafka, postgres)}
         reached = settings.Kafka(bootstrap_servers=kafka.environment()["KAFKA_BOOTSTRAP_SERVERS"], topic_prefix=PREFIX)
-        yield Session(options, reached, postgres.url(), home, local.cache / "bench", local.maven_repository, say)
+        yield Session(options, reached, postgres.url(), home, local.cache / "bench", local.maven_repository, say, servers)
 
 
-def _start(stack: ExitStack, part: Part, home: Path, say: Callable[[str], None]) -> None:
+def _start(stack: ExitStack, part: Part, home: Path, say: Callable[[str], None]) -> int:
+    """Its process id."""
     say(f"starting {part.name}")
     instance = Instance(part, home / f"{part.name}.log")
     stack.callback(instance.stop)
     instance.start()
+    if instance.pid is None:
+        raise Fault(f"{part.name} has ended")
+    return instance.pid

@@ -16,6 +16,7 @@ from bench.process import ROOT
 # quixstreams and bytewax ask for different versions of confluent-kafka; and one may lack wheels for a Python that the other has.
 INPUTS = {
     "quix": ["quixstreams==3.28.1", "orjson>=3.11"],
+    "frames": ["pandas>=2.3", "polars>=1.30"],
     "bytewax": ["bytewax==0.21.1", "confluent-kafka>=2.12", "orjson>=3.11"],
 }
 COMPILE = (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.figures import Sample
-from bench.measurements import api, fetcher, latency, transformer, writer
+from bench.measurements import api, execution, fetcher, latency, transformer, writer
 from bench.session import Session
 from bench.table import Row
 
@@ -27,4 +27,5 @@ MEASUREMENTS = (
     Measurement("api", api.measure, api.rows),
     Measurement("latency", latency.measure, latency.rows),
     Measurement("fetcher", fetcher.measure, fetcher.rows),
+    Measurement("execution", execution.measure, execution.rows),
 )

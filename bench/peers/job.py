@@ -60,8 +60,12 @@ class Progress:
 
     def tell(self) -> None:
         """Prints the line that the benchmarks read, past whatever a framework has put in the place of stdout."""
-        found = {"count": self._seen, "first": self._first, "last": self._last or time.time()}
-        os.write(1, f"\nBENCH {json.dumps(found)}\n".encode())
+        tell(self._seen, self._first, self._last or time.time())
+
+
+def tell(count: int, first: float, last: float) -> None:
+    """Prints how many records were worked on and in what time."""
+    os.write(1, f"\nBENCH {json.dumps({'count': count, 'first': first, 'last': last})}\n".encode())
 
 
 def bar(price: float, size: float, at: int) -> Bar:
