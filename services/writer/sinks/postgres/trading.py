@@ -1,6 +1,6 @@
 """Execution quality: what a batch's transaction does for orders, executions and quotes, step by step.
 
-Quotes first, then the stored fills that they price, then new fills, then the orders that any of these touched.
+Quotes first, then the stored fills that they price, then new fills, then new orders, then the other orders that any of these touched.
 """
 
 from collections import Counter
@@ -58,10 +58,10 @@ async def store(connection: Connection, staged: Staged, counts: Counts) -> None:
         for run, hour, count in await quotes.store(connection):
             stored[_key("nbbo", run, hour)] += count
         changes.priced(await quotes.reprice(connection, staged.symbols, unfinished))
-    if staged.rows["stage_orders"]:
-        await _store_orders(connection, changes, stored)
     if staged.rows["stage_fills"]:
         await _store_fills(connection, unfinished, changes, stored)
+    if staged.rows["stage_orders"]:
+        await _store_orders(connection, changes, stored)
     await _name(connection, staged, stored)
     await changes.finish(connection)
     for run in sorted(unfinished):
@@ -88,6 +88,8 @@ async def _store_orders(connection: Connection, changes: _Changes, stored: Count
         changes.orders.add(order_id)
         if known:
             changes.touched.add(order_id)
+        else:
+            changes.touched.discard(order_id)
 
 
 async def _store_fills(connection: Connection, unfinished: set[str], changes: _Changes, stored: Counter[LedgerKey]) -> None:
