@@ -20,7 +20,7 @@ Item = tuple[Topic, int, bytes, bytes]  # topic, partition, key, value
 Headers = Sequence[tuple[str, bytes]]
 SEND_SECONDS = 10.0
 CLOSE_SECONDS = 3.0
-GATHER_SECONDS = 0.2
+GATHER_SECONDS = 1.0
 
 
 class Outlet:
@@ -41,6 +41,8 @@ class Outlet:
             metrics.DROPPED.inc()
             return False
         self._offered.append((item, headers))
+        if len(self._offered) * 4 >= self._most:
+            self._asked.set()
         self._begin()
         return True
 
@@ -78,6 +80,7 @@ class Outlet:
 
     async def close(self) -> None:
         """Waits a moment for what is under way, then closes the connection."""
+        self._asked.set()
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._idle.wait()

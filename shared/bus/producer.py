@@ -19,6 +19,8 @@ Entry = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]  # key, 
 _NO_HEADERS: list[tuple[str, bytes]] = []
 BATCH_BYTES = 256 * 1024
 REQUEST_TIMEOUT_MS = 40_000
+# So many records are packed before whatever else waits gets its turn.
+TURN_RECORDS = 64
 # A tenth of the bytes for 0.4 us a tick; aiokafka asks lz4 for its level 9, which takes 2.8 us and leaves a seventh.
 COMPRESSION = "zstd"
 
@@ -103,7 +105,9 @@ class Producer:
         records: list[Entry],
     ) -> None:
         batch = client.create_batch()
-        for key, value, headers, at in records:
+        for number, (key, value, headers, at) in enumerate(records):
+            if not number % TURN_RECORDS:
+                await asyncio.sleep(0)
             if batch.append(key=key, value=value, timestamp=at, headers=headers) is None:
                 self._sent.append(await client.send_batch(batch, topic, partition=partition))
                 batch = client.create_batch()
