@@ -72,6 +72,23 @@ class Writer(BaseModel):
     output_folder: Path = Field(Path("output"), description="where a run of orders leaves its files")
 
 
+class S3(BaseModel):
+    """The archive's bucket. Without keys the SDK finds its own: a role, a profile, a web identity."""
+
+    bucket: str = ""
+    endpoint_url: str = Field("", description="empty: AWS itself")
+    region: str = "us-east-1"
+    access_key_id: str = ""
+    secret_access_key: SecretStr = SecretStr("")
+    session_token: SecretStr = SecretStr("")
+    object_bytes: int = Field(32 * 1024 * 1024, ge=1024, le=96 * 1024 * 1024, description="an object is closed at this size")
+    object_records: int = Field(1_000_000, ge=1)
+    object_seconds: float = Field(300.0, gt=0, description="and at this age; an hour's end closes it too")
+    memory_bytes: int = Field(64 * 1024 * 1024, ge=1024 * 1024, description="what is held of objects that are not stored yet")
+    uploads: int = Field(8, ge=1, le=64, description="at a time")
+    retention_days: int = Field(0, ge=0, description="objects older than this may be removed; 0: never")
+
+
 class Source(BaseModel):
     """A live source: its provider, the canonical symbols, and what of them; addresses default to the venue's own."""
 
@@ -164,6 +181,7 @@ class Settings(BaseSettings):
     fetcher: Fetcher = Fetcher()
     snapshots: Snapshots = Snapshots()
     keys: Keys = Keys()
+    s3: S3 = S3()
     home: Path = Field(Path(".tickplant"), validation_alias=AliasChoices("TICKPLANT_HOME", "home"))
 
     @classmethod
@@ -182,6 +200,11 @@ class Settings(BaseSettings):
 ALIASES = {
     "KAFKA_BOOTSTRAP_SERVERS": "KAFKA__BOOTSTRAP_SERVERS",
     "DATABASE_URL": "DATABASE__URL",
+    "AWS_ENDPOINT_URL_S3": "S3__ENDPOINT_URL",
+    "AWS_REGION": "S3__REGION",
+    "AWS_ACCESS_KEY_ID": "S3__ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY": "S3__SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN": "S3__SESSION_TOKEN",
     "API_HOST": "API__HOST",
     "API_PORT": "API__PORT",
     "COINGECKO_API_KEY": "KEYS__COINGECKO",

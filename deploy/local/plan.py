@@ -25,6 +25,7 @@ SERVICES = (
     ("fetcher", ("services.fetcher",), "fetcher_port"),
     ("transformer", ("services.transformer",), "transformer_port"),
     ("writer", ("services.writer", "--sink", "postgres"), "writer_port"),
+    ("archiver", ("services.writer", "--sink", "s3"), "archiver_port"),
     ("api", ("services.api",), "api_telemetry_port"),
     ("simulator", ("deploy.simulator",), "simulator_port"),
 )
@@ -35,6 +36,9 @@ STEPS = (
 )
 # The operator who starts the stack could read these files anyway: the fetcher is a process of the same user.
 OPERATORS_OWN = {"FETCHER__ALLOWED_FOLDERS": "/"}
+
+# Whoever tries the stack wants to see the archive grow; requests cost nothing here.
+SOON = {"S3__OBJECT_SECONDS": "30"}
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ def make_plan(
     environment = _environment(settings, parts)
     defaults = {
         **OPERATORS_OWN,
+        **SOON,
         "SIMULATOR__FIRST_ID": "clock",
         "FETCHER__SOURCES": venues.sources(settings.simulator_port if simulated else None),
     }

@@ -1,4 +1,4 @@
-"""Wires the writer: `--sink postgres` runs one sink with its relay, `migrate` brings the schema up to date and ends."""
+"""Wires the writer: `--sink postgres` stores, with its relay; `--sink s3` archives; `migrate` brings the schema up to date and ends."""
 
 import argparse
 import asyncio
@@ -8,7 +8,8 @@ from services.writer.migrate import migrate
 from services.writer.outputs import Outputs
 from services.writer.relay import Relay
 from services.writer.runner import Runner
-from services.writer.sinks import SINKS
+from services.writer.sinks.postgres import PostgresSink
+from services.writer.sinks.s3 import Archiver
 from shared import settings as settings_module
 from shared.errors import Unavailable
 from shared.service import Main, run
@@ -16,22 +17,26 @@ from shared.settings import Settings
 from shared.telemetry.probes import Health
 
 
-def wire(sink: str) -> Main:
-    """The process's work for one sink."""
+async def store(settings: Settings, health: Health, stop: asyncio.Event) -> None:
+    """Postgres: the sink, the relay of its outbox, the files of its runs."""
+    runner = Runner(settings.kafka, PostgresSink(settings), health, group="postgres", batch_records=settings.writer.batch_records)
 
-    async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
-        runner = Runner(settings.kafka, SINKS[sink](settings), health, group=sink, batch_records=settings.writer.batch_records)
+    async def kafka() -> str | None:
+        return None if runner.connected else "not connected to Kafka or the store"
 
-        async def kafka() -> str | None:
-            return None if runner.connected else "not connected to Kafka or the store"
+    health.add("kafka", kafka)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(runner.run(stop))
+        group.create_task(Relay(settings, health).run(stop))
+        group.create_task(Outputs(settings, health).run(stop))
 
-        health.add("kafka", kafka)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(runner.run(stop))
-            group.create_task(Relay(settings, health).run(stop))
-            group.create_task(Outputs(settings, health).run(stop))
 
-    return main
+async def archive(settings: Settings, health: Health, stop: asyncio.Event) -> None:
+    """S3: the chain of objects."""
+    await Archiver(settings, health).run(stop)
+
+
+MAINS: dict[str, Main] = {"postgres": store, "s3": archive}
 
 
 def apply() -> int:
@@ -49,8 +54,8 @@ def apply() -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="writer")
     parser.add_argument("command", nargs="?", choices=["run", "migrate"], default="run")
-    parser.add_argument("--sink", choices=sorted(SINKS), default="postgres")
+    parser.add_argument("--sink", choices=sorted(MAINS), default="postgres")
     given = parser.parse_args()
     if given.command == "migrate":
         sys.exit(apply())
-    run("writer", wire(given.sink))
+    run("writer", MAINS[given.sink])

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -13,7 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from shared.backoff import delay
-from shared.bus.connection import client_options
+from shared.bus.connection import TopicPartition, client_options
 from shared.errors import Unavailable
 from shared.settings import Kafka
 from shared.topics import TOPICS, Topic, differences
@@ -107,6 +107,15 @@ async def cluster_id(kafka: Kafka) -> str:
     async with _client(kafka) as client:
         description: dict[str, Any] = await client.describe_cluster()
         return str(description["cluster_id"])
+
+
+async def committed(kafka: Kafka, group: str, topics: Collection[Topic]) -> dict[tuple[str, int], tuple[int, str]]:
+    """The offsets and metadata that a group has committed, by the table's topic and partition. Raises `Unavailable`."""
+    async with _client(kafka) as client:
+        partitions = [TopicPartition(kafka.topic_prefix + topic.name, number) for topic in topics for number in range(topic.partitions)]
+        found = await client.list_consumer_group_offsets(kafka.topic_prefix + group, partitions=partitions)
+    known = ((tp, said) for tp, said in found.items() if said.offset >= 0)
+    return {(tp.topic.removeprefix(kafka.topic_prefix), tp.partition): (said.offset, said.metadata or "") for tp, said in known}
 
 
 async def delete_topics(kafka: Kafka) -> None:

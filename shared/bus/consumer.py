@@ -10,7 +10,16 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
@@ -22,6 +31,10 @@ from shared.settings import Kafka
 from shared.topics import DEAD_LETTER_LIMIT, Topic
 
 FETCH_BYTES = 4 * 1024 * 1024
+
+
+class Stale(Exception):
+    """The partition may be another member's by now: read its position again, if it is still assigned."""
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -40,7 +53,16 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 class Consumer:
     """Polls the partitions of one group member. `uninitialised` wants a `seek`; `generation` grows with every rebalance."""
 
-    def __init__(self, kafka: Kafka, *, group: str, topics: Collection[Topic], max_poll_ms: int = 300_000) -> None:
+    def __init__(
+        self,
+        kafka: Kafka,
+        *,
+        group: str,
+        topics: Collection[Topic],
+        max_poll_ms: int = 300_000,
+        partition_bytes: int = max(FETCH_BYTES, DEAD_LETTER_LIMIT + 64 * 1024),
+        fetch_bytes: int = 52_428_800,
+    ) -> None:
         self._prefix = kafka.topic_prefix
         self.group = kafka.topic_prefix + group
         self._broker = KafkaBroker(
@@ -62,7 +84,8 @@ class Consumer:
             session_timeout_ms=kafka.session_timeout_ms,
             heartbeat_interval_ms=max(kafka.session_timeout_ms // 4, 1000),
             max_poll_interval_ms=max_poll_ms,
-            max_partition_fetch_bytes=max(FETCH_BYTES, DEAD_LETTER_LIMIT + 64 * 1024),
+            max_partition_fetch_bytes=partition_bytes,
+            fetch_max_bytes=fetch_bytes,
             fetch_max_wait_ms=100,
         )
         self.uninitialised: set[TopicPartition] = set()
@@ -154,6 +177,27 @@ class Consumer:
             await self._client.commit(mine)
         except KafkaError as fault:
             raise Unavailable(f"commit: {fault!r}") from fault
+
+    async def move(self, partition: TopicPartition, offset: int, metadata: str, generation: int) -> None:
+        """Moves the group's offset where it is the position itself; raises `Stale` unless the partition was held since `generation`."""
+        if generation != self.generation or partition not in self._ready:
+            raise Stale(f"{partition.topic}/{partition.partition} was assigned anew")
+        try:
+            await self._client.commit({partition: (offset, metadata)})
+        except (CommitFailedError, IllegalGenerationError, IllegalStateError, RebalanceInProgressError, UnknownMemberIdError) as fault:
+            raise Stale(f"{partition.topic}/{partition.partition}: {fault!r}") from fault
+        except KafkaError as fault:
+            raise Unavailable(f"commit: {fault!r}") from fault
+
+    def hold(self) -> None:
+        """Nothing is delivered until `release`; the member keeps polling, so that it stays one."""
+        if self._ready:
+            self._client.pause(*self._ready)
+
+    def release(self) -> None:
+        """Delivers again."""
+        if self._ready:
+            self._client.resume(*self._ready)
 
     @property
     def _client(self) -> AIOKafkaConsumer:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 DAY_MS: Final = 86_400_000
 MIB: Final = 1024 * 1024
 RAW_LIMIT: Final = 10 * MIB  # the largest raw record the fetcher publishes
 DEAD_LETTER_LIMIT: Final = RAW_LIMIT + 64 * 1024
 PARTITIONS: Final = 12
+Tier = Literal["bronze", "silver", "gold"]  # of the archive: as received, normalised, what came of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Topic:
     retention_mib: int = 64
     partitions: int = PARTITIONS
     limit: int = RAW_LIMIT
+    tier: Tier = "bronze"
 
     @property
     def config(self) -> dict[str, str]:
@@ -43,13 +45,17 @@ class Topic:
 MARKET_RAW = Topic("market.raw.v1", "the provider's bytes; control records", "source|native symbol", retention_mib=96)
 TRADING_RAW = Topic("trading.raw.v1", "order, trade or NBBO row as received", "symbol")
 OPS_RAW = Topic("ops.raw.v1", "operational event as received", "service", retention_mib=16)
-TICKS = Topic("market.ticks.v1", "Trade, Quote, IndexPrice, Marker, Tally", "symbol", retention_mib=96)
-CANDLES = Topic("market.candles.v1", "Candle, GivenUp", "source|symbol|kind|interval|start, partitioned by symbol", "compact,delete", 7, 32)
-TRADING_EVENTS = Topic("trading.events.v1", "Order, Execution, Nbbo, Marker, Tally", "symbol")
-FILLS = Topic("trading.fills.v1", "Fill", "symbol", retention_mib=32)
-SUMMARIES = Topic("trading.summaries.v1", "OrderSummary", "order_id, partitioned by symbol", "compact,delete", 7, 32)
-OPS_EVENTS = Topic("ops.events.v1", "ServiceEvent, Marker, Tally", "service", retention_mib=16)
-MINUTES = Topic("ops.minutes.v1", "ServiceMinute, MinuteGivenUp", "service|start, partitioned by service", "compact,delete", 7, 16)
+TICKS = Topic("market.ticks.v1", "Trade, Quote, IndexPrice, Marker, Tally", "symbol", retention_mib=96, tier="silver")
+CANDLES = Topic(
+    "market.candles.v1", "Candle, GivenUp", "source|symbol|kind|interval|start, partitioned by symbol", "compact,delete", 7, 32, tier="gold"
+)
+TRADING_EVENTS = Topic("trading.events.v1", "Order, Execution, Nbbo, Marker, Tally", "symbol", tier="silver")
+FILLS = Topic("trading.fills.v1", "Fill", "symbol", retention_mib=32, tier="gold")
+SUMMARIES = Topic("trading.summaries.v1", "OrderSummary", "order_id, partitioned by symbol", "compact,delete", 7, 32, tier="gold")
+OPS_EVENTS = Topic("ops.events.v1", "ServiceEvent, Marker, Tally", "service", retention_mib=16, tier="silver")
+MINUTES = Topic(
+    "ops.minutes.v1", "ServiceMinute, MinuteGivenUp", "service|start, partitioned by service", "compact,delete", 7, 16, tier="gold"
+)
 RUNS = Topic("pipeline.runs.v1", "Run", "run_id", "compact,delete", 30, 8)
 SOURCES = Topic("pipeline.sources.v1", "source state", "source", "compact,delete", 30, 8)
 DEAD_LETTERS = Topic("pipeline.dlq.v1", "the rejected record's own bytes", "original key", "delete", 90, 32, limit=DEAD_LETTER_LIMIT)

@@ -15,6 +15,7 @@ COMMANDS = {
     "fetcher": ["-m", "services.fetcher"],
     "transformer": ["-m", "services.transformer"],
     "writer": ["-m", "services.writer", "--sink", "postgres"],
+    "archiver": ["-m", "services.writer", "--sink", "s3"],
     "api": ["-m", "services.api"],
     "simulator": ["-m", "deploy.simulator"],
 }

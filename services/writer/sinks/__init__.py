@@ -1,5 +1,4 @@
-"""One store a module; each writes a batch twice with the effect of writing it once."""
+"""One store a package: `postgres` keeps its own positions in its transactions, `s3` the chain of objects that the group's offsets follow.
 
-from services.writer.sinks.postgres import PostgresSink
-
-SINKS = {"postgres": PostgresSink}
+Either writes what it is given twice with the effect of writing it once.
+"""

@@ -1,0 +1,192 @@
+"""The loop between Kafka and the archive: read, put into drafts, store what is whole. The group's offsets are the positions.
+
+Invariant: what is held is bounded: at the limit nothing is read until something is stored. A partition has one object on its way at most.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from time import monotonic
+
+from services.writer.sinks.s3.pending import Draft, Limits, Pending
+from services.writer.sinks.s3.positions import GROUP, Positions
+from services.writer.sinks.s3.uploads import upload
+from shared.archive.layout import Place
+from shared.archive.store import Store
+from shared.backoff import delay
+from shared.bus import TopicPartition
+from shared.bus.admin import cluster_id
+from shared.bus.consumer import Consumer, Stale
+from shared.errors import Unavailable
+from shared.records import Record
+from shared.settings import Settings
+from shared.telemetry import metrics
+from shared.telemetry.logs import log
+from shared.telemetry.probes import Health
+from shared.topics import TOPICS
+
+POLL_MS = 200
+POLL_RECORDS = 10_000
+PARTITION_BYTES, FETCH_BYTES = 1024 * 1024, 8 * 1024 * 1024
+STOP_SECONDS = 7.0
+_TOPICS = {topic.name: topic for topic in TOPICS}
+
+
+class Archiver:
+    """One member of the group that archives."""
+
+    def __init__(self, settings: Settings, health: Health) -> None:
+        self._settings, self._s3, self._health = settings, settings.s3, health
+        self._limits = Limits(self._s3.object_bytes, self._s3.object_records, self._s3.object_seconds)
+        self._generation = 0
+        self._pending: dict[TopicPartition, Pending] = {}
+        self._places: dict[TopicPartition, Place] = {}
+        self._uploads: dict[TopicPartition, asyncio.Task[int]] = {}
+        self._refused: dict[TopicPartition, str] = {}
+        self._room = asyncio.Semaphore(settings.s3.uploads)
+        self._connected = self._held_back = False
+        health.add("kafka", self._said)
+
+    async def _said(self) -> str | None:
+        if self._refused:
+            return "; ".join(self._refused.values())
+        return None if self._connected else "not connected to Kafka or S3"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Archives until `stop`; waits out what is unavailable."""
+        attempt = 0
+        while not stop.is_set():
+            try:
+                async with Store(self._s3) as store:
+                    await store.check()
+                    await self._session(store, stop)
+            except Unavailable as fault:
+                log().warning("taken up again from the stored position", reason=str(fault), attempt=attempt)
+                metrics.RETRIES.labels("archive").inc()
+                await asyncio.sleep(delay(attempt))
+                attempt += 1
+
+    async def _session(self, store: Store, stop: asyncio.Event) -> None:
+        kafka = self._settings.kafka
+        self._store, self._positions = store, Positions(kafka, store, await cluster_id(kafka))
+        self._consumer = Consumer(kafka, group=GROUP, topics=TOPICS, partition_bytes=PARTITION_BYTES, fetch_bytes=FETCH_BYTES)
+        try:
+            await self._consumer.start()
+            self._connected = True
+            while not stop.is_set():
+                self._health.beat("archive")
+                await self._turn()
+            await self._leave()
+        finally:
+            self._connected = False
+            await self._drop()
+            await self._consumer.stop()
+
+    async def _turn(self) -> None:
+        if self._consumer.generation != self._generation:
+            await self._drop()
+            self._generation = self._consumer.generation
+            metrics.REBALANCES.inc()
+        if set(self._consumer.uninitialised) - self._refused.keys():
+            await self._initialise()
+        self._collect()
+        self._make_room()
+        polled = await self._consumer.poll(POLL_MS, POLL_RECORDS)
+        if self._consumer.generation != self._generation:
+            return
+        if polled:
+            await asyncio.to_thread(self._take, polled, monotonic())
+        self._send()
+
+    async def _initialise(self) -> None:
+        """Positions of partitions that are new, or whose upload ended elsewhere."""
+        wanted = [tp for tp in self._consumer.uninitialised if tp not in self._refused]
+        logs = await self._consumer.range(wanted)
+        name = {tp: (self._consumer.topic_of(tp), tp.partition) for tp in wanted}
+        found = await self._positions.load({name[tp]: span for tp, span in logs.items()})
+        for tp in wanted:
+            (first, end), (start, hour) = logs[tp], found[name[tp]]
+            if start > end:
+                self._refused[tp] = f"{tp.topic}/{tp.partition} ends at {end}, its archive at {start}: was the topic made anew?"
+                log().error("a partition is not archived", reason=self._refused[tp])
+                continue
+            self._places[tp] = self._positions.place(name[tp])
+            self._pending[tp] = Pending(_TOPICS[name[tp][0]], start, hour)
+            self._consumer.seek(tp, max(first, start))
+        metrics.ARCHIVE_REFUSED.set(len(self._refused))
+        metrics.ASSIGNED.set(len(self._consumer.ready))
+        log().info("partitions taken", partitions=len(wanted))
+
+    def _take(self, polled: Mapping[TopicPartition, Sequence[Record]], now: float) -> None:
+        for tp, records in polled.items():
+            if tp in self._pending:
+                self._pending[tp].add(records, now, self._limits)
+
+    def _make_room(self) -> None:
+        """Reads no further while too much is held; from three quarters on the largest drafts are closed."""
+        held = sum(pending.held for pending in self._pending.values())
+        metrics.ARCHIVE_HELD.set(held)
+        if held > self._s3.memory_bytes * 3 // 4 and len(self._uploads) < self._s3.uploads:
+            largest = max(self._pending.values(), key=lambda pending: pending.draft.held if pending.draft else 0)
+            largest.close()
+        if held >= self._s3.memory_bytes and not self._held_back:
+            self._consumer.hold()
+        elif held < self._s3.memory_bytes and self._held_back:
+            self._consumer.release()
+        self._held_back = held >= self._s3.memory_bytes
+
+    def _send(self) -> None:
+        """Starts what is whole, one object a partition."""
+        now = monotonic()
+        for tp, pending in self._pending.items():
+            if pending.due(now, self._limits):
+                pending.close()
+            if pending.complete and tp not in self._uploads:
+                self._uploads[tp] = asyncio.create_task(self._upload(tp, pending.complete[0]))
+
+    async def _upload(self, tp: TopicPartition, draft: Draft) -> int:
+        async with self._room:
+            body, made = await asyncio.to_thread(draft.finish)
+            move = partial(self._move, tp, self._generation)
+            return await upload(self._store, self._places[tp], draft.hour, body, made, move)
+
+    async def _move(self, tp: TopicPartition, generation: int, offset: int, hour: str) -> None:
+        await self._consumer.move(tp, offset, hour, generation)
+
+    def _collect(self) -> None:
+        """What uploads came to: the chain goes on, or the partition is read anew from where another owner left it."""
+        for tp in [tp for tp, task in self._uploads.items() if task.done()]:
+            task, pending = self._uploads.pop(tp), self._pending[tp]
+            draft = pending.complete.popleft()
+            try:
+                end = task.result()
+            except Stale as fault:
+                log().warning("another replica has the partition", reason=str(fault))
+                metrics.FENCED.inc()
+                end = -1
+            if end == draft.writer.end:
+                pending.start, pending.settled = end, ""
+                metrics.ARCHIVED.labels(pending.topic.name).inc(draft.records)
+            else:
+                del self._pending[tp]
+                self._consumer.restart([tp])
+
+    async def _leave(self) -> None:
+        """Stores what is held, as far as time allows: what remains is read again."""
+        with_time = monotonic() + STOP_SECONDS
+        for pending in self._pending.values():
+            pending.close()
+        while any(pending.complete for pending in self._pending.values()) and monotonic() < with_time:
+            self._send()
+            await asyncio.wait(self._uploads.values(), timeout=max(0.0, with_time - monotonic()), return_when=asyncio.FIRST_COMPLETED)
+            self._collect()
+
+    async def _drop(self) -> None:
+        """Nothing is held any longer; an object on its way is adopted by whoever comes to its place."""
+        uploads, self._uploads = list(self._uploads.values()), {}
+        for task in uploads:
+            task.cancel()
+        await asyncio.gather(*uploads, return_exceptions=True)
+        self._pending.clear()
+        self._refused.clear()
+        self._held_back = False

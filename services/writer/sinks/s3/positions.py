@@ -1,0 +1,62 @@
+"""Where each chain goes on: at the group's offset, behind an object that was stored and not committed, or at the archive's own end."""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from services.writer.sinks.s3.uploads import known
+from shared.archive import layout
+from shared.archive.store import Store
+from shared.bus import admin
+from shared.settings import Kafka
+from shared.topics import TOPICS
+
+GROUP = "s3"
+_TOPICS = {topic.name: topic for topic in TOPICS}
+Partition = tuple[str, int]  # the table's topic, partition
+
+
+class Position(NamedTuple):
+    """The first offset of the next object, and its hour where that is settled."""
+
+    start: int
+    hour: str
+
+
+class Positions:
+    """Reads positions for one cluster and topic prefix."""
+
+    def __init__(self, kafka: Kafka, store: Store, cluster: str) -> None:
+        self._kafka, self._store, self._cluster = kafka, store, cluster
+
+    def place(self, partition: Partition) -> layout.Place:
+        """The partition's chain."""
+        return layout.place(self._cluster, self._kafka.topic_prefix, _TOPICS[partition[0]], partition[1])
+
+    async def load(self, logs: Mapping[Partition, tuple[int, int]]) -> dict[Partition, Position]:
+        """Positions of partitions whose logs are [first, end); raises `Unavailable`."""
+        topics = [_TOPICS[name] for name in sorted({name for name, _ in logs})]
+        committed = await admin.committed(self._kafka, GROUP, topics)
+        ends = await self._ends({partition for partition in logs if partition not in committed})
+        found: dict[Partition, Position] = {}
+        for partition, (first, _) in logs.items():
+            offset, hour = committed.get(partition, (ends.get(partition, first), ""))
+            if hour and (stored := await known(self._store, self.place(partition).key(hour, offset))):
+                offset, hour = stored.end, ""
+            found[partition] = Position(offset, hour)
+        return found
+
+    async def _ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """The ends of the chains that the archive has, found by listing."""
+        newest: dict[Partition, layout.Named] = {}
+        for topic in sorted({name for name, _ in partitions}):
+            async for found in self._store.objects(self.place((topic, 0)).folder):
+                name = layout.named(found.key)
+                if name is None or (key := (topic, name.place.partition)) not in partitions:
+                    continue
+                if key not in newest or newest[key].first < name.first:
+                    newest[key] = name
+        ends = {}
+        for partition, name in newest.items():
+            if stored := await known(self._store, name.place.key(name.hour, name.first)):
+                ends[partition] = stored.end
+        return ends

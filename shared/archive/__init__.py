@@ -1,0 +1,5 @@
+"""The archive in S3: immutable Parquet objects in a chain per topic partition.
+
+`layout` names objects and says what their metadata hold, `columns` and `parquet` turn records into objects and back, `chain` judges
+whether a partition's objects hold every offset once, `store` speaks to the endpoint.
+"""

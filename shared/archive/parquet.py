@@ -1,0 +1,100 @@
+"""Objects as bytes: records written as they come, in row groups of a few MiB, and read back. No I/O but on memory."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shared.archive import columns
+from shared.archive.layout import Span
+from shared.records import Record
+from shared.topics import Topic
+
+GROUP_BYTES = 4 * 1024 * 1024
+_DELTA = {"offset": "DELTA_BINARY_PACKED", "timestamp": "DELTA_BINARY_PACKED"}
+
+
+class Stored(NamedTuple):
+    """A record as an object holds it: what `shared.records.Record` asks for."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Writer:
+    """One object being made: `add` batches of records in offset order, `finish` gives its bytes and what they hold."""
+
+    def __init__(self, topic: Topic, first: int) -> None:
+        self._topic, self.first, self.end = topic, first, first
+        self._sink = pa.BufferOutputStream()
+        self._parquet = pq.ParquetWriter(
+            self._sink, columns.schema(topic), compression="zstd", use_dictionary=["key"], column_encoding=_DELTA, write_statistics=True
+        )
+        self._open: list[pa.RecordBatch] = []
+        self._open_bytes = self._written = 0
+        self.records = self.bytes = 0
+        self._first_time, self._last_time = 2**62, -1
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory: what is compressed and what is not yet."""
+        return self._open_bytes + self._written
+
+    @property
+    def size(self) -> int:
+        """About the size of the object so far."""
+        return self._open_bytes // 4 + self._written
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Takes the next records."""
+        batch = columns.batch(self._topic, records)
+        times = [record.timestamp for record in records]
+        self._first_time, self._last_time = min(self._first_time, *times), max(self._last_time, *times)
+        self.records += len(records)
+        self.bytes += sum(len(record.key or b"") + len(record.value or b"") for record in records)
+        self.end = records[-1].offset + 1
+        self._open.append(batch)
+        self._open_bytes += batch.nbytes
+        if self._open_bytes >= GROUP_BYTES:
+            self._group()
+
+    def finish(self) -> tuple[bytes, Span]:
+        """The object; nothing may be added after it."""
+        self._group()
+        self._parquet.close()
+        body: bytes = self._sink.getvalue().to_pybytes()
+        self._sink, self._written = None, len(body)
+        digest = hashlib.sha256(body).hexdigest()
+        return body, Span(self.first, self.end, self.records, self._first_time, self._last_time, self.bytes, digest)
+
+    def _group(self) -> None:
+        batches, self._open, self._open_bytes = self._open, [], 0
+        if batches:
+            table = pa.Table.from_batches(batches)
+            self._parquet.write_table(table, row_group_size=len(table))
+            self._written = int(self._sink.tell())
+
+
+def read(body: bytes) -> Iterator[list[Stored]]:
+    """The records of an object, a row group at a time."""
+    file = pq.ParquetFile(pa.BufferReader(body))
+    for number in range(file.num_row_groups):
+        yield stored(file.read_row_group(number, columns=columns.RECORD.names))
+
+
+def stored(table: pa.Table) -> list[Stored]:
+    """Rows as records."""
+    held: dict[str, Any] = {name: table.column(name) for name in columns.RECORD.names}
+    times = held["timestamp"].cast(pa.int64()).to_pylist()
+    lists = (
+        held["headers"].to_pylist() if pa.compute.any(pa.compute.greater(pa.compute.list_value_length(held["headers"]), 0)).as_py() else []
+    )
+    headers = [tuple((one["name"], one["value"]) for one in found) for found in lists] or [()] * len(times)
+    plain = (held[name].to_pylist() for name in ("partition", "offset"))
+    return list(map(Stored._make, zip(*plain, times, held["key"].to_pylist(), held["value"].to_pylist(), headers, strict=True)))

@@ -1,0 +1,158 @@
+"""The archive's writer on the real broker and object store: what was published is read back from objects, byte for byte."""
+
+import asyncio
+import io
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+import pyarrow.parquet as pq
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from services.writer.sinks.s3 import Archiver
+from shared.archive import layout, parquet
+from shared.archive.store import Store
+from shared.bus import Producer, admin
+from shared.settings import S3, Kafka, Settings
+from shared.telemetry.probes import Health
+from shared.topics import CANDLES, MARKET_RAW, TICKS, TRADING_RAW, Topic
+from tests.fixtures import archive
+from tests.fixtures.servers import Server
+
+HOUR = 3_600_000
+START = int(time.time() * 1000) // HOUR * HOUR - 2 * HOUR + 60_000
+Sent = tuple[int, bytes | None, bytes | None, list[tuple[str, bytes]], int]
+
+
+@pytest.fixture
+def bucket(s3: Server, s3_bucket: str) -> S3:
+    return archive.settings(s3.environment, s3_bucket, object_seconds=0.5)
+
+
+async def publish(kafka: Kafka, topic: Topic, sent: Sequence[Sent]) -> None:
+    async with Producer(kafka, client_id="test") as producer:
+        for partition, key, value, headers, at in sent:
+            producer.add(topic, partition, key, value, headers, at)
+        await producer.flush()
+
+
+@asynccontextmanager
+async def archiving(kafka: Kafka, s3: S3) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(Archiver(Settings(kafka=kafka, s3=s3), Health()).run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 30)
+
+
+async def archived(s3: S3, wanted: Callable[[int], bool]) -> list[archive.Found]:
+    """All objects, once the number of their records is as wanted."""
+    deadline = time.monotonic() + 60
+    while True:
+        found = await archive.objects(s3)
+        if wanted(sum(span.records for _, span, _ in found)):
+            return found
+        assert time.monotonic() < deadline, f"{len(found)} objects hold {sum(span.records for _, span, _ in found)} records"
+        await asyncio.sleep(0.2)
+
+
+def held(found: list[archive.Found], kafka: Kafka, topic: Topic) -> list[Sent]:
+    """The records of a topic as they were sent, in partition and offset order."""
+    chains = archive.chains(found)
+    return [
+        (partition, record.key, record.value, list(record.headers), record.timestamp)
+        for (name, partition), objects in sorted(chains.items())
+        if name == kafka.topic_prefix + topic.name
+        for _, _, records in objects
+        for record in records
+    ]
+
+
+async def test_what_was_published_is_read_back_byte_for_byte(kafka_settings: Kafka, bucket: S3) -> None:
+    sent: list[Sent] = [(n % 3, b"k%d" % n, b"\x00value \xff%d" % n, [("a", b""), ("b", b"\xfe")] * (n % 2), START + n) for n in range(500)]
+    sent += [(0, None, b"no key", [], START), (1, b"tombstone", None, [], START)]
+    await publish(kafka_settings, MARKET_RAW, sent)
+    async with archiving(kafka_settings, bucket):
+        found = await archived(bucket, lambda records: records >= len(sent))
+    assert held(found, kafka_settings, MARKET_RAW) == [one for n in range(3) for one in sent if one[0] == n]
+    cluster = await admin.cluster_id(kafka_settings)
+    assert {name.place.folder for name, _, _ in found} == {f"{cluster}/bronze/{kafka_settings.topic_prefix}market.raw.v1/"}
+
+
+async def test_an_object_holds_one_hour_and_is_named_by_it(kafka_settings: Kafka, bucket: S3) -> None:
+    sent: list[Sent] = [(0, b"k", b"%d" % n, [], START + n * HOUR // 4) for n in range(8)]
+    await publish(kafka_settings, TRADING_RAW, sent)
+    async with archiving(kafka_settings, bucket):
+        found = await archived(bucket, lambda records: records == 8)
+    assert held(found, kafka_settings, TRADING_RAW) == sent
+    assert [
+        (span.records, name.hour[-2:]) for name, span, _ in archive.chains(found)[kafka_settings.topic_prefix + "trading.raw.v1", 0]
+    ] == [(4, time.strftime("%H", time.gmtime((START + n * HOUR) // 1000))) for n in (0, 1)]
+
+
+async def test_a_chain_goes_on_where_it_ended_and_a_stored_object_is_adopted(kafka_settings: Kafka, bucket: S3) -> None:
+    sent: list[Sent] = [(0, b"k", b"%d" % n, [], START) for n in range(11)]
+    await publish(kafka_settings, MARKET_RAW, sent[:4])
+    async with archiving(kafka_settings, bucket):
+        await archived(bucket, lambda records: records == 4)
+    await commit(kafka_settings, MARKET_RAW, 0)
+    await publish(kafka_settings, MARKET_RAW, sent[4:])
+    async with archiving(kafka_settings, bucket):
+        found = await archived(bucket, lambda records: records == 11)
+    assert held(found, kafka_settings, MARKET_RAW) == sent
+
+
+async def commit(kafka: Kafka, topic: Topic, offset: int) -> None:
+    """Sets the position, as where a process dies between storing an object and moving it."""
+    partition = TopicPartition(kafka.topic_prefix + topic.name, 0)
+    client = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap_servers, group_id=kafka.topic_prefix + "s3", enable_auto_commit=False)
+    await client.start()
+    client.assign([partition])
+    await client.commit({partition: (offset, "")})
+    await client.stop()
+
+
+async def test_an_archive_without_committed_offsets_is_gone_on_with(kafka_settings: Kafka, bucket: S3) -> None:
+    sent: list[Sent] = [(0, b"k", b"%d" % n, [], START) for n in range(5)]
+    await publish(kafka_settings, MARKET_RAW, sent)
+    place = layout.place(await admin.cluster_id(kafka_settings), kafka_settings.topic_prefix, MARKET_RAW, 0)
+    writer = parquet.Writer(MARKET_RAW, 0)
+    writer.add([parquet.Stored(0, n, START, b"k", b"%d" % n, ()) for n in range(3)])
+    body, span = writer.finish()
+    async with Store(bucket) as store:
+        assert await store.create(place.key(layout.hour_of(START), 0), body, span.metadata())
+        assert not await store.create(place.key(layout.hour_of(START), 0), body, span.metadata())
+    async with archiving(kafka_settings, bucket):
+        found = await archived(bucket, lambda records: records == 5)
+    assert [(name.first, span.end) for name, span, _ in found] == [(0, 3), (3, 5)]
+    assert held(found, kafka_settings, MARKET_RAW) == sent
+
+
+async def test_events_have_typed_columns_beside_their_bytes(kafka_settings: Kafka, bucket: S3) -> None:
+    trade = (
+        b'{"kind":"trade","symbol":"BTC-USD","native_symbol":"X","event_time":1610064000000001,"price":"1.50","size":"2E-8","trade_id":"7"}'
+    )
+    candle = b'{"kind_of":"candle","source":"s","symbol":"BTC-USD","kind":"trade","interval":60000000,"start":1610064000000000,"open":"1"}'
+    await publish(kafka_settings, TICKS, [(0, b"BTC-USD", trade, [], START), (0, b"BTC-USD", b"not json", [], START)])
+    await publish(kafka_settings, CANDLES, [(0, b"k", candle, [], START), (0, b"k", None, [], START)])
+    async with archiving(kafka_settings, bucket):
+        await archived(bucket, lambda records: records == 4)
+    rows = {name: await typed(bucket, name) for name in ("silver", "gold")}
+    first, second = rows["silver"]
+    assert (first["symbol"], first["price"], first["size"], first["late"]) == ("BTC-USD", Decimal("1.5"), Decimal("2E-8"), False)
+    assert str(first["event_time"]) == "2021-01-08 00:00:00.000001+00:00"
+    assert second["symbol"] is None
+    assert [row["symbol"] for row in rows["gold"]] == ["BTC-USD", None]
+
+
+async def typed(s3: S3, tier: str) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    async with Store(s3) as store:
+        async for found in store.objects(""):
+            if f"/{tier}/" in found.key:
+                rows += pq.read_table(io.BytesIO(await store.get(found.key))).to_pylist()
+    return rows
