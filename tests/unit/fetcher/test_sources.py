@@ -20,7 +20,10 @@ def test_symbols_of_a_source_are_made_canonical() -> None:
     ("given", "says"),
     [
         ({"name": "binance", "provider": "binance", "channels": ["matches"]}, "streams trade, aggTrade, bookTicker, not matches"),
-        ({"name": "kraken", "provider": "kraken"}, "cannot be polled; these can: binance, coinbase, coincap, coingecko, coingecko-markets, coinpaprika"),
+        (
+            {"name": "kraken", "provider": "kraken"},
+            "cannot be polled; these can: binance, coinbase, coincap, coingecko, coingecko-markets, coinpaprika",
+        ),
         ({"name": "mine", "provider": "binance", "channels": ["trade"]}, "is named after its provider"),
         ({"name": "coingecko", "provider": "coingecko", "symbols": ["?"]}, "symbol '\\?' is neither"),
     ],

@@ -23,7 +23,8 @@ CROSS JOIN LATERAL (
 # An order that was not known gets its sums at once; one that was is locked first, so that its sums miss no fill stored meanwhile.
 _STORE = f"""
 INSERT INTO orders AS o ({_COLUMNS}, {", ".join(_SUMS)})
-SELECT {", ".join(f"k.{name}" for name in ORDERS)}, {", ".join(f"s.{name}" for name in _SUMS)} FROM stage_orders k {_FILLED} ORDER BY k.order_id
+SELECT {", ".join(f"k.{name}" for name in ORDERS)}, {", ".join(f"s.{name}" for name in _SUMS)}
+FROM stage_orders k {_FILLED} ORDER BY k.order_id
 ON CONFLICT (order_id) DO UPDATE SET {_SET}, revision = o.revision + 1
 WHERE (excluded.action, excluded.action_time, excluded.content) > (o.action, o.action_time, o.content)
 RETURNING o.order_id, old.order_id IS NOT NULL AS known, o.run, o.received_at

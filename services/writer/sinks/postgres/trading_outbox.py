@@ -13,7 +13,8 @@ from shared.trading.versions import RANKS, VOID
 _BUNDLE = """
 INSERT INTO outbox (topic, key, partition, value, bundled)
 SELECT $2, convert_to(gen_random_uuid()::text, 'UTF8'), p.partition, convert_to(string_agg({line}, E'\\n'), 'UTF8'), true
-FROM (SELECT * FROM {table} WHERE {id} = ANY($1::text[]) OFFSET 0) r JOIN unnest($3::text[], $4::int[]) AS p (symbol, partition) USING (symbol)
+FROM (SELECT * FROM {table} WHERE {id} = ANY($1::text[]) OFFSET 0) r
+JOIN unnest($3::text[], $4::int[]) AS p (symbol, partition) USING (symbol)
 GROUP BY p.partition ORDER BY p.partition
 """
 _SYMBOLS = "SELECT DISTINCT symbol FROM {table} WHERE {id} = ANY($1::text[]) AND symbol IS NOT NULL"
