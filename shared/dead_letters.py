@@ -1,7 +1,7 @@
 """Records of pipeline.dlq.v1 read as what they are, which of them can be replayed, and as what. Pure.
 
-A row of a file is replayed as a row, an operational event as a row too; another live record as a recorded frame, `receive time: bytes`,
-so that receive time and ids stay the same.
+A row of a file is replayed as a row, an operational event as a row too; what a provider sent or answered as a recorded frame,
+`receive time: bytes`, so that receive time and ids stay the same.
 """
 
 from typing import NamedTuple
@@ -75,7 +75,7 @@ def replayed(letter: DeadLetter, run_id: str) -> tuple[int, bytes, bytes, list[t
     row = letter.row
     if row is None:
         row = Row(run_id, letter.record.offset + 1, 0)
-    if letter.row is None and letter.rows == "frames":
+    if letter.rows == "frames" and not (letter.row and letter.row.run.startswith("frames-")):
         value = b"%d.%06d: " % divmod(letter.received_at, SECOND) + value
     return partition(key, raw_topic(run_id).partitions), key, value, [row._replace(run=run_id).header()]
 

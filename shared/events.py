@@ -84,7 +84,35 @@ class IndexPrice(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="i
     run: str | None = None
 
 
-Tick = Trade | Quote | IndexPrice
+class Bar(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="bar", omit_defaults=True):
+    """What traded in [event_time, event_time + interval), summed up by the venue. A source's bars all have one interval.
+
+    Its start is its identity, so a venue that says another thing of the same time restates it: the newest of several copies holds.
+    """
+
+    kind: ClassVar[Kind] = "bar"
+    symbol: str
+    native_symbol: str
+    event_time: int  # us, the start
+    interval: int  # us
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    vwap: Decimal | None = None
+    trade_count: int = 0
+    adjusted: bool = False  # for splits
+    bar_id: str = ""
+    sequence: int = 0
+    source: str = ""
+    received_at: int = 0  # us
+    origin: Origin = NOWHERE
+    late: bool = False
+    run: str | None = None
+
+
+Tick = Trade | Quote | IndexPrice | Bar
 
 
 class MarketInfo(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="info", omit_defaults=True):
@@ -112,7 +140,9 @@ Fact = Tick | MarketInfo  # what a provider's response may say
 
 def tick_id(tick: Tick) -> str:
     """The identity of a tick within its source, symbol and kind."""
-    return tick.trade_id if isinstance(tick, Trade) else tick.quote_id if isinstance(tick, Quote) else tick.index_id
+    if isinstance(tick, Trade):
+        return tick.trade_id
+    return tick.quote_id if isinstance(tick, Quote) else tick.bar_id if isinstance(tick, Bar) else tick.index_id
 
 
 class Candle(msgspec.Struct, frozen=True, gc=False, tag_field="kind_of", tag="candle", omit_defaults=True):
@@ -402,6 +432,7 @@ class SourceState(msgspec.Struct, frozen=True, tag_field="type", tag="source", o
     gap: Gap | None = None
 
 
+RunKind = Literal["prices", "frames", "events", "orders", "replay", "snapshot", "daily", "backfill"]
 RunStatus = Literal["requested", "running", "published", "finished", "failed"]
 
 
@@ -409,7 +440,7 @@ class Run(msgspec.Struct, frozen=True, tag_field="type", tag="run", omit_default
     """A fetch, an ingest or a replay: the whole request, its progress and its result."""
 
     run_id: str
-    run_kind: Literal["prices", "frames", "events", "orders", "replay", "snapshot"]
+    run_kind: RunKind
     status: RunStatus
     source: str
     requested_at: int  # us
@@ -421,9 +452,10 @@ class Run(msgspec.Struct, frozen=True, tag_field="type", tag="run", omit_default
     attempts: int = 0
     message: str = ""
     result: dict[str, Any] = {}
+    checkpoint: dict[str, Any] = {}  # where a successor goes on
 
 
-TickRecord = Trade | Quote | IndexPrice | MarketInfo | Marker | Tally
+TickRecord = Trade | Quote | IndexPrice | Bar | MarketInfo | Marker | Tally
 CandleRecord = Candle | GivenUp
 ServiceRecord = ServiceEvent | Marker | Tally
 MinuteRecord = ServiceMinute | MinuteGivenUp

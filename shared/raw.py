@@ -7,11 +7,11 @@ from typing import NamedTuple
 import msgspec
 
 from shared.errors import Rejected
-from shared.events import Fact, IndexPrice, MarketInfo, Origin, Quote, Trade
+from shared.events import Bar, Fact, IndexPrice, MarketInfo, Origin, Quote, Trade
 from shared.identity import fact_id
 from shared.providers import PROVIDERS, provider_of
 from shared.records import Record, Row, file_row
-from shared.time import SECOND, in_range, to_iso
+from shared.time import MINUTE, SECOND, in_range, to_iso
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
@@ -101,6 +101,10 @@ def complete(tick: Fact, raw: Raw, origin: Origin, max_skew: int, n: int = 0) ->
         values = (tick.bid, tick.ask, tick.bid_size, tick.ask_size, str(tick.sequence))
         quote_id = _storable(tick.quote_id) or fact_id(raw.source, tick.symbol, at, values, n)
         return msgspec.structs.replace(tick, event_time=at, quote_id=quote_id, **_named(envelope))
+    if isinstance(tick, Bar):
+        if at % MINUTE:
+            raise Rejected("bad_timestamp", f"the bar of {tick.native_symbol[:40]!r} starts at {to_iso(at)}, not on a minute")
+        return msgspec.structs.replace(tick, event_time=at, bar_id=f"{tick.interval // SECOND}s@{to_iso(at)}", **_named(envelope))
     index: IndexPrice = tick  # type: ignore[assignment]
     index_id = _storable(index.index_id) or fact_id(raw.source, index.symbol, at, (index.price,), n)
     return msgspec.structs.replace(index, event_time=at, index_id=index_id, **_named(envelope))

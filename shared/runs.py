@@ -1,9 +1,10 @@
 """Runs as records of pipeline.runs.v1: their ids, requests and order. A final status holds against any other, however records arrive.
 
 The id begins with how the rows are read (`prices-`, `frames-`, `events-`, `orders-`), whatever the kind of the run: a replay of price
-rows is a `prices-…` run.
+rows is a `prices-…` run. The rows of `daily-` and `backfill-` runs are the answers of a provider.
 """
 
+import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -14,8 +15,15 @@ from shared.records import cloud_event
 from shared.time import to_datetime
 from shared.topics import MARKET_RAW, OPS_RAW, RUNS, TRADING_RAW, Topic
 
-RowKind = Literal["prices", "frames", "events", "orders"]
-RAW_OF: dict[RowKind, Topic] = {"prices": MARKET_RAW, "frames": MARKET_RAW, "events": OPS_RAW, "orders": TRADING_RAW}
+RowKind = Literal["prices", "frames", "events", "orders", "daily", "backfill"]
+RAW_OF: dict[RowKind, Topic] = {
+    "prices": MARKET_RAW,
+    "frames": MARKET_RAW,
+    "events": OPS_RAW,
+    "orders": TRADING_RAW,
+    "daily": MARKET_RAW,
+    "backfill": MARKET_RAW,
+}
 FINAL = frozenset({"published", "finished", "failed"})
 _decode = msgspec.json.Decoder(Run).decode
 
@@ -54,6 +62,22 @@ class OrdersRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     nbbo: str = ""
     timezone: str = "UTC"
     files: dict[str, dict[str, int]] = {}  # what each file was when it was first opened
+
+
+class DailyRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Daily bars of tickers over the exchange days [start, end], both included, and the sessions before that their phases need."""
+
+    tickers: list[str]
+    start: datetime.date
+    end: datetime.date
+
+
+class BackfillRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a provider keeps of a symbol's past in [start, end), us."""
+
+    symbol: str
+    start: int
+    end: int
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, omit_defaults=True):

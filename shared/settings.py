@@ -127,6 +127,7 @@ class Keys(BaseModel):
     coincap: SecretStr = SecretStr("")
     coinpaprika: SecretStr = SecretStr("")
     binance: SecretStr = SecretStr("")
+    polygon: SecretStr = SecretStr("")
 
     def of(self, provider: str) -> str:
         """The key of a provider, or of the one that its name begins with; empty where there is none."""
@@ -167,6 +168,16 @@ class Snapshots(BaseModel):
     folder: Path | None = Field(None, description="where the fetcher's own snapshots leave a CSV")
 
 
+class Polygon(BaseModel):
+    """Stock bars of Polygon (Massive)."""
+
+    base_url: str = Field("", pattern=r"^(https?://[^\s/]+(/\S*)?)?$", description="empty: the venue's own")
+    simulated: bool = Field(False, description="what comes from there is made up: its sources end in -sim")
+    requests_per_minute: int = Field(5, ge=1, le=1_000_000, description="as your plan has it")
+    page: int = Field(50_000, ge=1, le=50_000, description="bars a page")
+    tickers: list[str] = Field(["AAPL", "MSFT", "GOOGL", "AMZN", "NVDA"], description="of a daily run that names none")
+
+
 class Settings(BaseSettings):
     """All of it; nested names are spelled KAFKA__SASL_USERNAME, the usual short ones are aliases."""
 
@@ -182,6 +193,7 @@ class Settings(BaseSettings):
     snapshots: Snapshots = Snapshots()
     keys: Keys = Keys()
     s3: S3 = S3()
+    polygon: Polygon = Polygon()
     home: Path = Field(Path(".tickplant"), validation_alias=AliasChoices("TICKPLANT_HOME", "home"))
 
     @classmethod
@@ -211,6 +223,7 @@ ALIASES = {
     "COINCAP_API_KEY": "KEYS__COINCAP",
     "COINPAPRIKA_API_KEY": "KEYS__COINPAPRIKA",
     "BINANCE_API_KEY": "KEYS__BINANCE",
+    "POLYGON_API_KEY": "KEYS__POLYGON",
 }
 
 

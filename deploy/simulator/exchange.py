@@ -179,7 +179,10 @@ class Exchange:
         """The venue's markets, each with one trade so that there is a price; of two symbols with one name here the first is listed."""
         settings = self.settings
         first_id = now // 100 if settings.first_id == "clock" else None
-        book = self.books[venue.name] = {}
+        book: dict[str, Market] = {}
+        self.books[venue.name] = book
+        if venue.kind == "past":
+            return
         for symbol in settings.symbols:
             if venue.native(symbol) in book:
                 continue

@@ -43,7 +43,13 @@ class Rest:
             return Response(f"no venue {name}: there are {', '.join(VENUES)}\n", 404)
         began = self._exchange.clock()
         path = "/" + request.path_params["path"]
-        asked = wire.Request(path, dict(request.query_params), {key.lower(): value for key, value in request.headers.items()}, began)
+        asked = wire.Request(
+            path,
+            dict(request.query_params),
+            {key.lower(): value for key, value in request.headers.items()},
+            began,
+            self._exchange.settings.seed,
+        )
         caller = request.client.host if request.client else ""
         outcome = await self._outcome(name, asked, caller)
         self._note(name, asked, caller, outcome)

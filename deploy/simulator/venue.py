@@ -61,6 +61,7 @@ class Request(NamedTuple):
     query: Mapping[str, str]
     headers: Mapping[str, str]
     now: int
+    seed: int = 1  # of markets that are made as they are asked for
 
 
 class Answer(NamedTuple):
@@ -78,7 +79,9 @@ def no_headers(verdict: Verdict) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class Venue:
-    """`kind` is what its markets issue: trades, or prices without sizes. `precision` of its times in us."""
+    """`kind` is what its markets issue: trades, or prices without sizes; nothing, where only the past is asked for.
+
+    `precision` of its times in us."""
 
     name: str
     native: Callable[[str], str]
@@ -88,5 +91,5 @@ class Venue:
     limited: Callable[[int], Answer]
     used: Callable[[Verdict], Mapping[str, str]] = no_headers
     precision: int = 1
-    kind: Literal["trade", "price"] = "trade"
+    kind: Literal["trade", "price", "past"] = "trade"
     feed: Feed | None = None

@@ -127,6 +127,30 @@ class Candle(msgspec.Struct, frozen=True):
     filled: bool
 
 
+class Daily(msgspec.Struct, frozen=True):
+    """An exchange day of a ticker. Where `market_phase` is null, `phase_reason` says why. `revision` counts restatements."""
+
+    ticker: str
+    date: str
+    source: str
+    open: Money
+    high: Money
+    low: Money
+    close: Money
+    volume: Money
+    vwap: Money | None
+    trade_count: int
+    adjusted: bool
+    session: str
+    market_phase: str | None
+    phase_reason: str | None
+    average_50: Money | None
+    average_200: Money | None
+    revision: int
+    run_id: str
+    received_at: Time
+
+
 class Metric(msgspec.Struct, frozen=True):
     """A service's minute. Latencies in ms; percentiles to 1 %; `error_rate` is `error_count` / `status_count`."""
 

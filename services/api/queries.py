@@ -100,6 +100,14 @@ SELECT t.* FROM unnest($3::text[]) AS s(source) CROSS JOIN LATERAL (
     ORDER BY event_time DESC, sequence DESC, id DESC LIMIT 1
 ) t"""
 
+DAILY = """
+SELECT symbol, day, source, open, high, low, close, volume, vwap, trade_count, adjusted, session, market_phase, phase_reason, average_50,
+       average_200, revision, run, received_at
+FROM daily
+WHERE symbol = $1 AND ($2::text IS NULL OR source = $2) AND ($3::date IS NULL OR day >= $3) AND ($4::date IS NULL OR day <= $4)
+  AND (day, source) > ($5, $6)
+ORDER BY day, source LIMIT $7"""
+
 _RUN = """run_id, run_kind, status, source, requested_at, updated_at, finished_at, request::text, sent, bytes_read, bytes_total,
        attempts, message, result::text"""
 RUNS = f"""

@@ -79,6 +79,15 @@ def tick(row: Record) -> answers.Tick:
     )
 
 
+def daily(row: Record) -> answers.Daily:
+    """A row of DAILY."""
+    found = dict(zip(answers.Daily.__struct_fields__, row, strict=True))
+    for name in ("open", "high", "low", "close", "volume", "vwap", "average_50", "average_200"):
+        found[name] = money(found[name])
+    found |= {"date": found["date"].isoformat(), "phase_reason": found["phase_reason"] or None, "received_at": iso(found["received_at"])}
+    return answers.Daily(**found)
+
+
 def minute(row: Record) -> Candle:
     """A row of MINUTES."""
     source, symbol_, kind, start, open_, high, low, close, volume, quote, buy, sell, trades, ticks, late, *ends, closed, _ = row

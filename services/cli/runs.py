@@ -10,7 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from services.cli import terminal
 from services.cli.environment import load_environment
@@ -18,7 +18,7 @@ from services.cli.environment import load_environment
 if TYPE_CHECKING:
     import typer
 
-    from shared.events import Run
+    from shared.events import Run, RunKind
     from shared.runs import RowKind
     from shared.settings import Settings
 
@@ -36,7 +36,7 @@ def settings() -> Settings:
     return settings_module.load()
 
 
-def new(rows: RowKind, kind: Literal["prices", "frames", "events", "orders", "replay"], source: str, request: Any) -> Run:
+def new(rows: RowKind, kind: RunKind, source: str, request: Any) -> Run:
     """A run that asks to be taken; `rows` says how its records are read."""
     import msgspec
 

@@ -13,13 +13,13 @@ from shared.telemetry.probes import Health
 
 async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Runs until `stop`."""
-    runner = Runner(settings, health)
+    sources = Sources(settings, health)
+    runner = Runner(settings, health, sources.reporter.tell if sources.reporter else None)
 
     async def kafka() -> str | None:
         return None if runner.connected else "not connected to Kafka"
 
     health.add("kafka", kafka)
-    sources = Sources(settings, health)
     desk = Desk(settings, health, sources.bucket, sources.reporter)
     health.routes += [*sources.routes(), *Port(desk, sources, health).routes()]
     async with asyncio.TaskGroup() as group:

@@ -6,7 +6,8 @@ same rows under the same ids.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import msgspec
 
@@ -40,6 +41,17 @@ class Ingest:
         self._used: set[int] = set()
         self._input: Input | None = None
         self._due = 0.0
+        self._every = PROGRESS_SECONDS
+        self._more: Callable[[], dict[str, Any]] = dict
+
+    def resume(self, used: Collection[int], more: Callable[[], dict[str, Any]]) -> None:
+        """For an input that begins behind the rows which earlier attempts sent to these partitions; `more` goes into the run's record.
+
+        A row costs a request, so that there is one is said at once.
+        """
+        self._sent = self._skip
+        self._used.update(used)
+        self._more, self._every = more, 0.0
 
     async def begin(self, given: Input, **request: object) -> None:
         """Publishes that the run is being carried out; `request` is added to its request."""
@@ -51,7 +63,7 @@ class Ingest:
     async def carry_out(self) -> None:
         """Publishes all rows and ends the run; raises `FileFault`, `Unavailable` and `Stopped`."""
         given = self._given()
-        self._due = time.monotonic() + PROGRESS_SECONDS
+        self._due = time.monotonic() + self._every
         async for batch in given.batches():
             await self._send(batch)
             if batch and isinstance(batch[-1], FileFault):
@@ -115,7 +127,7 @@ class Ingest:
     async def _progress(self, message: str = "") -> None:
         """Everything sent is acknowledged before it is counted."""
         await self._publisher.acknowledge()
-        self._due = time.monotonic() + PROGRESS_SECONDS
+        self._due = time.monotonic() + self._every
         await self._say("running", message)
 
     async def _mark(self, status: str, message: str) -> None:
@@ -147,7 +159,13 @@ class Ingest:
         done = self._input.bytes_read if self._input is not None else 0
         sent = max(self._sent, self.run.sent)
         self.run = msgspec.structs.replace(
-            self.run, status=status, message=message, updated_at=now, sent=sent, bytes_read=max(done, self.run.bytes_read)
+            self.run,
+            status=status,
+            message=message,
+            updated_at=now,
+            sent=sent,
+            bytes_read=max(done, self.run.bytes_read),
+            **self._more(),
         )
         partition, key, value, headers = runs.record(self.run)
         await self._publisher.send(RUNS, partition, [(key, value, headers, now // 1000)])

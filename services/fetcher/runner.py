@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from services.fetcher.files import File, FileInput, allowed
+from services.fetcher.history import spans
+from services.fetcher.history.access import access
+from services.fetcher.history.client import Client, Tell
+from services.fetcher.history.pages import Pages
 from services.fetcher.ingest import Ingest, Stopped
+from services.fetcher.live.bucket import Bucket
 from services.fetcher.orders import OrdersInput
 from services.fetcher.pace import Pace
 from services.fetcher.protocol import Input
@@ -50,14 +55,15 @@ class _Active:
 class Runner:
     """One member of the group `fetcher`; `run` returns when `stop` is set, its runs left where they stand."""
 
-    def __init__(self, settings: Settings, health: Health) -> None:
-        self._settings, self._health = settings, health
+    def __init__(self, settings: Settings, health: Health, tell: Tell | None = None) -> None:
+        self._settings, self._health, self._tell = settings, health, tell
         self._consumer = self._new_consumer()
         self._generation = 0
         self._open: dict[str, tuple[int, Run]] = {}  # unfinished runs of owned partitions: partition, newest record
         self._ended: set[str] = set()
         self._active: dict[str, _Active] = {}
         self._not_before: dict[str, float] = {}
+        self._buckets: dict[str, Bucket] = {}
         self.connected = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -187,7 +193,9 @@ class Runner:
             try:
                 if run.attempts >= MOST_ATTEMPTS:
                     raise FileFault(f"given up after {run.attempts} attempts")
-                given, request = await self._open_input(run)
+                given, request = await self._open_input(run, stop)
+                if isinstance(given, Pages):
+                    ingest.resume(given.partitions, given.progress)
                 await ingest.begin(given, **request)
                 await ingest.carry_out()
             except FileFault as fault:
@@ -205,13 +213,17 @@ class Runner:
             await publisher.close()
         return ingest.run
 
-    async def _open_input(self, run: Run) -> tuple[Input, dict[str, object]]:
+    async def _open_input(self, run: Run, stop: asyncio.Event) -> tuple[Input, dict[str, object]]:
         """The run's input, and what is to be kept in its request; raises `FileFault`."""
         try:
             if run.run_kind == "snapshot":
                 raise FileFault("the fetcher that took it stopped on the way")
             if run.run_kind == "replay":
                 return ReplayInput(self._settings.kafka, run, msgspec.convert(run.request, runs.ReplayRequest)), {}
+            if run.run_kind == "daily":
+                return self._pages(run, spans.daily(msgspec.convert(run.request, runs.DailyRequest)), stop), {}
+            if run.run_kind == "backfill":
+                return self._pages(run, spans.backfill(msgspec.convert(run.request, runs.BackfillRequest)), stop), {}
             if run.run_kind == "orders":
                 given = await OrdersInput.open(run, msgspec.convert(run.request, runs.OrdersRequest), self._settings.fetcher)
                 return given, {"files": given.identities}
@@ -222,3 +234,8 @@ class Runner:
         rows = reader(run, request)
         file = File(allowed(request.path, self._settings.fetcher), self._settings.fetcher)
         return FileInput(file, rows, request.file), {"file": file.identity}
+
+    def _pages(self, run: Run, wanted: list[spans.Span], stop: asyncio.Event) -> Pages:
+        reached = access(run.source, self._settings)
+        bucket = self._buckets.setdefault(reached.shared, Bucket(reached.budget))
+        return Pages(run, reached, wanted, Client(run.source, reached, bucket, stop, self._tell))

@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from shared.events import (
+    Bar,
     Candle,
     CandleRecord,
     Execution,
@@ -92,6 +93,7 @@ class Batch:
     marks: dict[MarkKey, Origin] = field(default_factory=dict)
     facts: dict[FactKey, Tick] = field(default_factory=dict)
     infos: dict[InfoKey, MarketInfo] = field(default_factory=dict)
+    bars: dict[FactKey, Bar] = field(default_factory=dict)
     duplicates: Counter[LedgerKey] = field(default_factory=Counter)
     repeats: int = 0
     tallies: list[Tally] = field(default_factory=list)
@@ -253,6 +255,9 @@ def _is_new(batch: Batch, key: MarkKey, origin: Origin) -> bool:
 
 
 def _take(batch: Batch, tick: Tick) -> None:
+    if isinstance(tick, Bar):
+        _take_bar(batch, tick)
+        return
     key = fact_key(tick)
     known = batch.facts.get(key)
     if known is None:
@@ -261,6 +266,13 @@ def _take(batch: Batch, tick: Tick) -> None:
     kept, dropped = (tick, known) if precedence(tick) < precedence(known) else (known, tick)
     batch.facts[key] = kept
     batch.duplicates[ledger_key(dropped)] += 1
+
+
+def _take_bar(batch: Batch, bar: Bar) -> None:
+    held = batch.bars.setdefault(fact_key(bar), bar)
+    if held is not bar:
+        batch.bars[fact_key(bar)], dropped = (bar, held) if precedence(bar) > precedence(held) else (held, bar)
+        batch.duplicates[ledger_key(dropped)] += 1
 
 
 def fact_key(tick: Tick) -> FactKey:
@@ -274,7 +286,7 @@ def ledger_key(tick: Dated) -> LedgerKey:
 
 
 def precedence(tick: Tick) -> tuple[int, bytes]:
-    """Of several copies of a fact the least holds, whatever their order of arrival."""
+    """Of several copies of a fact the least holds, whatever their order of arrival; of a bar, which is restated, the greatest."""
     return tick.received_at, content(tick)
 
 
@@ -284,6 +296,8 @@ def content(tick: Tick) -> bytes:
         values: tuple[object, ...] = (tick.event_time, tick.sequence, tick.price, tick.size, tick.side)
     elif isinstance(tick, Quote):
         values = (tick.event_time, tick.sequence, tick.bid, tick.ask, tick.bid_size, tick.ask_size)
+    elif isinstance(tick, Bar):
+        values = (tick.open, tick.high, tick.low, tick.close, tick.volume, tick.vwap, tick.trade_count, tick.adjusted)
     else:
         index: IndexPrice = tick
         values = (index.event_time, index.sequence, index.price)

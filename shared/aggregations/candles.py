@@ -1,19 +1,22 @@
 """Candles: the fold of distinct ticks of one source, symbol and kind over a UTC-aligned window.
 
 Open and close are the extremes by (event_time, sequence, id), never by arrival, so any order, split or repetition gives the same candle.
-A quote's price is its mid. Volumes exist for trades only. Sums are exact: they never round.
+A quote's price is its mid. A bar gives its own open, high, low, close and volume. Volumes exist for trades and bars only; of bars nobody
+knows who bought. Sums are exact: they never round.
 """
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, localcontext
 from operator import mul
+from typing import cast
 
 import msgspec
 
-from shared.events import NOWHERE, Candle, GivenUp, IndexPrice, Kind, Origin, Quote, Side, Tick, Trade
+from shared.events import NOWHERE, Bar, Candle, GivenUp, IndexPrice, Kind, Origin, Quote, Side, Tick, Trade
 from shared.money import EXACT, ZERO, quotient
 from shared.time import MINUTE, floor
 
+_TICK = 6  # fields of a row that is no bar's
 HALF = Decimal("0.5")
 Key = tuple[str, str, Kind, int]  # source, symbol, kind, start in us
 _Volumes = tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None]
@@ -22,52 +25,78 @@ _Volumes = tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None]
 # What a candle takes from a tick: its event time, sequence and id, its price, and for trades the size and the aggressor's side.
 # A plain tuple, since millions are made a minute and a named one takes several times as long to make.
 Row = tuple[int, int, str, Decimal, Decimal | None, Side | None]
+# Of a bar: its close is the price, and what follows are its open, high, low, the sum of price * size, and its number of trades.
+BarRow = tuple[int, int, str, Decimal, Decimal, None, Decimal, Decimal, Decimal, Decimal | None, int]
 
 
 class Fold:
     """The growing fold of one window: `extend` it by rows of distinct ticks, read `partial`."""
 
-    __slots__ = ("buy", "close", "count", "first", "high", "last", "late", "low", "open", "quote", "sell", "volume")
+    __slots__ = ("buy", "close", "count", "first", "high", "last", "late", "low", "open", "quote", "sell", "trades", "volume")
 
     def __init__(self) -> None:
-        self.count = self.late = 0
-        self.volume = self.quote = self.buy = self.sell = ZERO
+        self.count = self.late = self.trades = 0
+        self.volume = self.buy = self.sell = ZERO
+        self.quote: Decimal | None = ZERO
         self.open = self.high = self.low = self.close = ZERO
         self.first: tuple[int, int, str] = (0, 0, "")
         self.last: tuple[int, int, str] = (0, 0, "")
 
-    def extend(self, rows: Sequence[Row], late: int = 0) -> None:
+    def extend(self, rows: Sequence[Row] | Sequence[BarRow], late: int = 0) -> None:
         """Adds rows in bulk, `late` of them late. An id makes positions distinct, so comparing rows never reaches their prices."""
         if not rows:
             return
-        first, last = min(rows), max(rows)
-        prices = [row[3] for row in rows]
-        high, low = max(prices), min(prices)
+        if len(rows[0]) > _TICK:
+            self._bars(cast(Sequence[BarRow], rows), late)
+            return
+        ticks = cast(Sequence[Row], rows)
+        first, last = min(ticks), max(ticks)
+        prices = [row[3] for row in ticks]
+        self._prices(first, first[3], last, max(prices), min(prices))
+        self.count += len(ticks)
+        self.late += late
+        if ticks[0][4] is not None:
+            self._trade(ticks, prices)
+
+    def _prices(self, first: Row | BarRow, opening: Decimal, last: Row | BarRow, high: Decimal, low: Decimal) -> None:
         if not self.count or first[:3] < self.first:
-            self.first, self.open = first[:3], first[3]
+            self.first, self.open = first[:3], opening
         if not self.count or last[:3] > self.last:
             self.last, self.close = last[:3], last[3]
         self.high = high if not self.count or high > self.high else self.high
         self.low = low if not self.count or low < self.low else self.low
+
+    def _bars(self, rows: Sequence[BarRow], late: int) -> None:
+        first = min(rows)
+        self._prices(first, first[6], max(rows), max(row[7] for row in rows), min(row[8] for row in rows))
         self.count += len(rows)
         self.late += late
-        if rows[0][4] is not None:
-            self._trade(rows, prices)
+        self.trades += sum(row[10] for row in rows)
+        amounts = [row[9] for row in rows]
+        known = [amount for amount in amounts if amount is not None]
+        with localcontext(EXACT):
+            self.volume = sum([row[4] for row in rows], self.volume)
+            self.quote = None if self.quote is None or len(known) < len(amounts) else sum(known, self.quote)
 
     def _trade(self, rows: Sequence[Row], prices: list[Decimal]) -> None:
         sizes = [row[4] or ZERO for row in rows]
+        self.trades += len(rows)
         with localcontext(EXACT):
             self.volume = sum(sizes, self.volume)
-            self.quote = sum(map(mul, prices, sizes), self.quote)
+            self.quote = sum(map(mul, prices, sizes), self.quote or ZERO)
             self.buy = sum([size for row, size in zip(rows, sizes, strict=True) if row[5] == "buy"], self.buy)
             self.sell = sum([size for row, size in zip(rows, sizes, strict=True) if row[5] == "sell"], self.sell)
 
     def partial(self, key: Key, *, closed: bool = False, last_origin: Origin = NOWHERE) -> Candle:
         """The candle of everything added."""
         *_, kind, start = key
-        volumes: _Volumes = (self.volume, self.quote, self.buy, self.sell) if kind == "trade" else (None, None, None, None)
+        volumes: _Volumes = (None, None, None, None)
+        if kind == "trade":
+            volumes = (self.volume, self.quote, self.buy, self.sell)
+        elif kind == "bar":
+            volumes = (self.volume, self.quote, None, None)
         prices = (self.open, self.high, self.low, self.close)
-        counts = (self.count if kind == "trade" else 0, self.count, self.late)
+        counts = (self.trades, self.count, self.late)
         return Candle(*key[:3], MINUTE, start, *prices, *volumes, *counts, self.first, self.last, closed, False, last_origin)
 
 
@@ -76,12 +105,16 @@ def key(tick: Tick) -> Key:
     return tick.source, tick.symbol, tick.kind, floor(tick.event_time, MINUTE)
 
 
-def row(tick: Tick) -> Row:
+def row(tick: Tick) -> Row | BarRow:
     """What a candle takes from a tick."""
     if type(tick) is Trade:
         return tick.event_time, tick.sequence, tick.trade_id, tick.price, tick.size, tick.side
     if isinstance(tick, Quote):
         return tick.event_time, tick.sequence, tick.quote_id, EXACT.multiply(EXACT.add(tick.bid, tick.ask), HALF), None, None
+    if isinstance(tick, Bar):
+        amount = None if tick.vwap is None else EXACT.multiply(tick.vwap, tick.volume)
+        prices = (tick.open, tick.high, tick.low, amount, tick.trade_count)
+        return (tick.event_time, tick.sequence, tick.bar_id, tick.close, tick.volume, None, *prices)
     index: IndexPrice = tick  # type: ignore[assignment]
     return index.event_time, index.sequence, index.index_id, index.price, None, None
 
@@ -112,7 +145,7 @@ def group(ticks: Iterable[Tick]) -> dict[Key, list[Tick]]:
 def whole(window: Key, ticks: Sequence[Tick]) -> Candle:
     """The candle of distinct ticks of one window."""
     found = Fold()
-    found.extend([row(tick) for tick in ticks], [tick.late for tick in ticks].count(True))
+    found.extend(cast(Sequence[Row], [row(tick) for tick in ticks]), [tick.late for tick in ticks].count(True))
     return found.partial(window)
 
 

@@ -10,8 +10,8 @@ from typing import Protocol
 from shared.aggregations.candles import Row
 from shared.errors import Rejected
 from shared.events import Fact
-from shared.providers import binance, coinbase, coincap, coingecko, coingecko_markets, coinpaprika, kraken, prices_csv
-from shared.providers.venue import Polling, Priced, Streaming
+from shared.providers import binance, coinbase, coincap, coingecko, coingecko_markets, coinpaprika, kraken, polygon, prices_csv
+from shared.providers.venue import History, Polling, Priced, Streaming
 
 
 class Provider(Protocol):
@@ -32,6 +32,8 @@ PROVIDERS: dict[str, Provider] = {
     "coingecko-markets": coingecko_markets,
     "coinpaprika": coinpaprika,
     "kraken": kraken,
+    "polygon": polygon.MINUTES,
+    "polygon-daily": polygon.DAYS,
     "prices-csv": prices_csv,
 }
 
@@ -47,6 +49,7 @@ PRICED: dict[str, Priced] = {
     "coingecko-markets": coingecko_markets,
 }
 POLLING: dict[str, Polling] = {name: PRICED[name] for name in sorted(PRICED)}
+HISTORY: dict[str, History] = {"polygon": polygon.MINUTES, "polygon-daily": polygon.DAYS}
 TradeRow = Callable[[bytes], tuple[str, Row] | None]
 # Providers whose plain trades can be read without building a tick: the native symbol and the candle's row, or None for `parse`.
 TRADE_ROWS: dict[str, TradeRow] = {"binance": binance.trade_row}

@@ -1,6 +1,6 @@
 """What a provider says about reaching its venue: values only, the fetcher opens the connections."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,3 +55,23 @@ class Priced(Polling, Protocol):
 
     def authorized(self, key: str, base: str) -> dict[str, str]:
         """The headers that carry a key: an address never does."""
+
+
+class History(Protocol):
+    """A provider that can be asked for the past, page by page. An address never holds a key."""
+
+    REST: str
+    BUDGET: Budget
+    PAGE: int  # the largest page it gives
+
+    def native(self, symbol: str) -> str:
+        """The venue's spelling of a canonical symbol."""
+
+    def authorized(self, key: str, base: str) -> Mapping[str, str]:
+        """The headers that carry a key."""
+
+    def first(self, base: str, symbol: str, start: int, end: int, limit: int) -> str:
+        """The address of the first page of a canonical symbol's past in [start, end), us."""
+
+    def following(self, asked: str, payload: bytes) -> str | None:
+        """The address of the page behind the one asked for; None where it was the last. Raises `Rejected` where the payload is no page."""

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.aggregations.candles import Key, coarsen, fold, merge
-from shared.events import Candle, IndexPrice, Origin, Quote, Side, Tick, Trade
+from shared.events import Candle, IndexPrice, Origin, Quote, Side, Tick, Trade, tick_id
 from shared.time import DAY, HOUR, MINUTE
 
 START = 1_610_064_000_000_000
@@ -115,8 +115,7 @@ def wide(alike: list[Tick]) -> Candle:
 
 def place(each: Tick) -> tuple[int, int, str]:
     """Where a tick stands among others."""
-    name = each.trade_id if isinstance(each, Trade) else each.quote_id if isinstance(each, Quote) else each.index_id
-    return each.event_time, each.sequence, name
+    return each.event_time, each.sequence, tick_id(each)
 
 
 @settings(max_examples=60, deadline=None)

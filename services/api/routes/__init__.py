@@ -3,6 +3,7 @@
 from services.api.protocol import Endpoint
 from services.api.routes import (
     candles,
+    daily,
     events,
     execution,
     ingest,
@@ -18,5 +19,5 @@ from services.api.routes import (
     ticks,
 )
 
-MODULES = (latest, candles, ticks, symbols, sources, runs, events, metrics, rejects, ingest, orders, execution, pushes, probes)
+MODULES = (latest, candles, daily, ticks, symbols, sources, runs, events, metrics, rejects, ingest, orders, execution, pushes, probes)
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for module in MODULES for endpoint in module.ENDPOINTS)

@@ -9,13 +9,15 @@ from collections.abc import Callable
 
 import typer
 
-from services.cli.commands import asyncapi, dlq, down, ingest, report, status, topics, up, watch
+from services.cli.commands import asyncapi, backfill, dlq, down, fetch, ingest, report, status, topics, up, watch
 
 COMMANDS: tuple[Callable[[typer.Typer], None], ...] = (
     up.register,
     down.register,
     status.register,
     ingest.register,
+    fetch.register,
+    backfill.register,
     dlq.register,
     report.register,
     watch.register,

@@ -68,6 +68,7 @@ def test_symbols_are_spelled_as_the_venues_do() -> None:
         "coingecko": ["bitcoin", "ethereum", "new"],
         "coinpaprika": ["btc-bitcoin", "eth-ethereum", "new-new"],
         "kraken": ["BTC/USD", "ETH/EUR", "NEW/USD"],
+        "polygon": ["BTC.USD", "ETH.EUR", "NEW.USD"],
     }
 
 

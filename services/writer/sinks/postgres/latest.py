@@ -22,7 +22,7 @@ async def update(connection: Connection, newest: Iterable[Tick]) -> None:
     """Moves the newest tick of each source, symbol and kind, given at most one of each and sorted by them."""
     rows = []
     for tick in newest:
-        event_time, sequence, number, price, size, _ = row(tick)
+        event_time, sequence, number, price, size = row(tick)[:5]
         quote = (tick.bid, tick.ask) if isinstance(tick, Quote) else (None, None)
         times = (to_datetime(event_time), sequence, number, to_datetime(tick.received_at))
         rows.append((tick.source, tick.symbol, tick.kind, *times, tick.native_symbol, price, size, *quote))

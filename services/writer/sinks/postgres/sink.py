@@ -7,7 +7,21 @@ from functools import partial
 
 from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, ledger_key
 from services.writer.protocol import Write
-from services.writer.sinks.postgres import candles, closings, infos, latest, ledger, operations, outbox, runs, sources, ticks, trading
+from services.writer.sinks.postgres import (
+    bars,
+    candles,
+    closings,
+    daily,
+    infos,
+    latest,
+    ledger,
+    operations,
+    outbox,
+    runs,
+    sources,
+    ticks,
+    trading,
+)
 from services.writer.sinks.postgres.connection import Connection, connect, quiet
 from services.writer.sinks.postgres.facts import Gathered, Prepared, among, prepare
 from services.writer.sinks.postgres.positions import Positions
@@ -106,6 +120,8 @@ class PostgresSink:
             await trading.store(connection, prepared.trading, counts)
         if batch.infos:
             await infos.store(connection, batch.infos, counts)
+        if batch.bars:
+            await bars.store(connection, batch.bars, counts)
         if not batch.facts:
             return counts
         new, replaced = await self._insert(connection, batch.facts, prepared.rows)
@@ -182,6 +198,7 @@ class PostgresSink:
             await trading.release(connection, run)
             if ended:
                 await outbox.put(connection, [outbox.run(ended)])
+        await daily.settle(connection, touched)
 
     def _open(self) -> Connection:
         assert self._connection is not None, "connect() comes first"

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from shared.errors import FileFault, Rejected
-from shared.events import IndexPrice, Quote, Trade
+from shared.events import Bar, IndexPrice, Quote, Trade
 from shared.providers import prices_csv
 
 AT = 1_610_064_000_278_000
@@ -17,6 +17,7 @@ ROW = "553287559,39432.48,0.000263,1610064000278,true"
 
 def parse(header: str, row: str) -> Trade | Quote | IndexPrice:
     [tick] = prices_csv.parse(f"{header}\n{row}".encode())
+    assert not isinstance(tick, Bar)
     return tick
 
 

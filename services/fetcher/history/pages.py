@@ -1,0 +1,109 @@
+"""A provider's answers as a run's input: one row a page, in the order of symbols and time.
+
+Where the next page is, is part of the run's record: who takes the run up again asks for what is missing, and for nothing twice.
+"""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+
+from services.fetcher.history.access import Access
+from services.fetcher.history.client import TRIES, Answer, Client, Stopping
+from services.fetcher.history.spans import Span
+from services.fetcher.protocol import Item, Output
+from shared.backoff import delay
+from shared.errors import FileFault, Rejected, Unavailable
+from shared.events import Run
+from shared.partitioning import partition
+from shared.records import Row, response_headers
+from shared.topics import MARKET_RAW
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The span that is being asked for, its next page (None: the first), and how many rows came before."""
+
+    span: int = 0
+    page: str | None = None
+    rows: int = 0
+
+
+class Pages:
+    """The pages of all spans behind the checkpoint of the run's record."""
+
+    def __init__(self, run: Run, access: Access, spans: Sequence[Span], client: Client) -> None:
+        self._run, self._access, self._spans, self._client = run, access, spans, client
+        self._at = msgspec.convert(run.checkpoint, Checkpoint)
+        self._before = run.result.get("requests", 0), run.result.get("retries", 0)
+        self.bytes_total = len(spans)  # in spans, since nobody knows how long the answers are
+
+    @property
+    def bytes_read(self) -> int:
+        """How many spans are done."""
+        return self._at.span
+
+    @property
+    def partitions(self) -> set[int]:
+        """Where its rows go, those of earlier attempts too."""
+        return {self._place(span)[0] for span in self._spans}
+
+    def progress(self) -> dict[str, Any]:
+        """What the run's record says of it besides rows."""
+        requests, retries = self._before
+        counted = {"requests": requests + self._client.requests, "retries": retries + self._client.retries}
+        return {"result": counted, "checkpoint": msgspec.to_builtins(self._at)}
+
+    async def batches(self) -> AsyncIterator[Sequence[Output]]:
+        """A page at a time; raises `FileFault` and `Unavailable`; an empty batch where the run is to be left."""
+        try:
+            while self._at.span < len(self._spans):
+                span = self._spans[self._at.span]
+                async for item in self._page(span, self._at.page or self._first(span)):
+                    yield [item]
+        except Stopping:
+            yield []
+        finally:
+            await self._client.close()
+
+    def note(self) -> str:
+        """Nothing is left out."""
+        return ""
+
+    def close(self) -> None:
+        """The client is closed where the pages end."""
+
+    def _first(self, span: Span) -> str:
+        return self._access.history.first(self._access.base, *span, self._access.page)
+
+    async def _page(self, span: Span, url: str) -> AsyncIterator[Item]:
+        """The page at a URL; answers that are no page go before it, to be rejected on record."""
+        attempt = 1
+        while True:
+            answer = await self._client.get(url, attempt)
+            try:
+                following = self._access.history.following(url, answer.body)
+            except Rejected as fault:
+                if answer.attempt >= TRIES:
+                    raise Unavailable(f"{self._run.source}: what it answers is no page: {fault.message}") from None
+                self._at = Checkpoint(self._at.span, self._at.page, self._at.rows + 1)
+                yield self._item(span, answer)
+                await self._client.pause(delay(answer.attempt - 1, first=0.5, cap=30.0))
+                attempt = answer.attempt + 1
+                continue
+            if following == url:
+                raise FileFault(f"{self._run.source}: the page behind {url[:200]} is itself")
+            ended = following is None
+            self._at = Checkpoint(self._at.span + ended, following, self._at.rows + 1)
+            yield self._item(span, answer)
+            return
+
+    def _item(self, span: Span, answer: Answer) -> Item:
+        number, key = self._place(span)
+        told = answer.url, answer.status, answer.latency_ms, answer.attempt
+        headers = response_headers(self._run.source, *told, time.time_ns() // 1000)
+        return number, key, answer.body, [*headers, Row(self._run.run_id, self._at.rows, 0).header()]
+
+    def _place(self, span: Span) -> tuple[int, bytes]:
+        key = f"{self._run.source}|{self._access.history.native(span.symbol)}".encode()
+        return partition(key, MARKET_RAW.partitions), key
