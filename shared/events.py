@@ -196,6 +196,31 @@ class GivenUp(msgspec.Struct, frozen=True, tag_field="kind_of", tag="given_up"):
     last_origin: Origin
 
 
+FlagName = Literal["crossed", "diverging", "frozen", "spike", "stale"]
+
+
+class Flag(msgspec.Struct, frozen=True, tag_field="kind_of", tag="flag", omit_defaults=True):
+    """What was found doubtful in the live ticks of a source's symbol and kind, as one episode: consecutive ticks with the same doubt.
+
+    Times are receive times. `start` is when it was raised, `since` when what it tells of began, `end` that of the first tick without it.
+    `first` and `last` are the ticks flagged; of a stale source, the last one heard. Of two with one (source, symbol, kind, flag, first) the
+    one that has ended, else the one with more ticks, holds.
+    """
+
+    source: str
+    symbol: str
+    kind: Kind
+    flag: FlagName
+    start: int  # us
+    since: int  # us
+    ticks: int  # flagged so far; a stale source has none
+    price: Decimal | None = None  # of the first
+    reference: Decimal | None = None  # what it was held against
+    first: Origin = NOWHERE
+    last: Origin = NOWHERE
+    end: int | None = None  # us; none: it stands
+
+
 class ServiceEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="service_event", omit_defaults=True):
     """Something that a service did for somebody. `nulled` names the fields that were given and could not be used."""
 

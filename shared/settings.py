@@ -65,6 +65,27 @@ class Transformer(BaseModel):
     checkpoint_seconds: float = Field(1.0, gt=0)
 
 
+class Quality(BaseModel):
+    """Thresholds of the flags on ticks; seconds of the log, none of a clock; bps are hundredths of a percent."""
+
+    peer_age_seconds: int = Field(10, ge=1, description="a source is compared with others that speak of times this near")
+    disorder_seconds: int = Field(2, ge=0, description="a tick further behind its source's newest is not judged")
+    divergence_bps: int = Field(100, ge=1, description="from the median of all sources")
+    divergence_seconds: int = Field(10, ge=0, description="without a break; in a jump of the market sources differ for a moment")
+    divergence_sources: int = Field(3, ge=3, description="fewer cannot tell which one is wrong")
+    spike_bps: int = Field(200, ge=1, description="from the source's last sound price")
+    spike_factor: int = Field(20, ge=0, description="and this many times its usual step")
+    spike_ticks: int = Field(3, ge=1, description="after so many ticks in agreement it is the new level")
+    spike_age_seconds: int = Field(60, ge=1, description="after a silence as long any price is the new level")
+    frozen_seconds: int = Field(30, ge=1)
+    frozen_ticks: int = Field(5, ge=2, description="with the same price in that time")
+    frozen_bps: int = Field(10, ge=1, description="that the other sources have moved since")
+    stale_seconds: int = Field(30, ge=1)
+    stale_factor: int = Field(3, ge=1, description="and this many times the source's longest pause of late")
+    stale_ticks: int = Field(5, ge=1, description="heard before its silence means anything")
+    forget_seconds: int = Field(3600, ge=60, description="a source as long silent is forgotten")
+
+
 class Writer(BaseModel):
     """Batches towards the store and how long it keeps what."""
 
@@ -188,6 +209,7 @@ class Settings(BaseSettings):
     api: Api = Api()
     telemetry: Telemetry = Telemetry()
     transformer: Transformer = Transformer()
+    quality: Quality = Quality()
     writer: Writer = Writer()
     fetcher: Fetcher = Fetcher()
     snapshots: Snapshots = Snapshots()

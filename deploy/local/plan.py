@@ -24,6 +24,7 @@ from deploy.local.settings import LocalSettings, setting_of
 SERVICES = (
     ("fetcher", ("services.fetcher",), "fetcher_port"),
     ("transformer", ("services.transformer",), "transformer_port"),
+    ("quality", ("services.transformer", "--app", "quality"), "quality_port"),
     ("writer", ("services.writer", "--sink", "postgres"), "writer_port"),
     ("archiver", ("services.writer", "--sink", "s3"), "archiver_port"),
     ("api", ("services.api",), "api_telemetry_port"),

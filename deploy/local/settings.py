@@ -36,6 +36,7 @@ class LocalSettings(BaseSettings):
     writer_port: int = Field(default=9103, ge=1, le=65535, alias="TICKPLANT_WRITER_PORT")
     api_telemetry_port: int = Field(default=9104, ge=1, le=65535, alias="TICKPLANT_API_TELEMETRY_PORT")
     archiver_port: int = Field(default=9105, ge=1, le=65535, alias="TICKPLANT_ARCHIVER_PORT")
+    quality_port: int = Field(default=9106, ge=1, le=65535, alias="TICKPLANT_QUALITY_PORT")
 
     simulator: Literal["auto", "on", "off"] = Field(default="auto", alias="TICKPLANT_SIMULATOR")
     simulator_port: int = Field(default=19500, ge=1, le=65535, alias="SIMULATOR__PORT")

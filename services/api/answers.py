@@ -44,6 +44,24 @@ class Latest(msgspec.Struct, frozen=True):
     size: Money | None
     bid: Money | None
     ask: Money | None
+    flags: list[str]
+
+
+class Flag(msgspec.Struct, frozen=True):
+    """What was found doubtful in the live ticks of a source, as one episode; it stands while `end` is null. Times are receive times."""
+
+    source: str
+    symbol: str
+    kind: str
+    flag: str
+    start: Time
+    since: Time
+    end: Time | None
+    ticks: int
+    price: Money | None
+    reference: Money | None
+    first_origin: str
+    last_origin: str
 
 
 class Gap(msgspec.Struct, frozen=True):

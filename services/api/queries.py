@@ -31,11 +31,29 @@ WHERE (symbol, source, kind) > ($1, $2, $3) ORDER BY symbol, source, kind LIMIT 
 
 LATEST = """
 SELECT DISTINCT ON (source, symbol)
-       source, symbol, kind, native_symbol, event_time, received_at, sequence, id, price, size, bid, ask
-FROM latest
+       source, symbol, kind, native_symbol, event_time, received_at, sequence, id, price, size, bid, ask,
+       ARRAY(SELECT DISTINCT f.flag FROM flags f WHERE f."end" IS NULL AND f.source = l.source AND f.symbol = l.symbol
+             AND ($3::text IS NULL OR f.kind = $3) ORDER BY f.flag)
+FROM latest l
 WHERE ($1::text IS NULL OR source = $1) AND ($2::text IS NULL OR symbol = $2) AND ($3::text IS NULL OR kind = $3)
   AND (source, symbol) > ($4, $5)
 ORDER BY source, symbol, event_time DESC, sequence DESC, id DESC, kind LIMIT $6"""
+
+_FLAGS = """
+SELECT source, symbol, kind, flag, start, since, "end", ticks, price, reference,
+       epoch, raw_partition, first_offset, first_index, last_epoch, last_offset, last_index
+FROM flags
+WHERE {symbol} AND ($2::text IS NULL OR source = $2) AND ($3::text IS NULL OR flag = $3) AND {standing} AND start >= $4 AND start < $5
+  AND (start, source, symbol, kind, flag, epoch, raw_partition, first_offset, first_index) < ($6, $7, $8, $9, $10, $11, $12, $13, $14)
+ORDER BY start DESC, source DESC, symbol DESC, kind DESC, flag DESC, epoch DESC, raw_partition DESC, first_offset DESC, first_index DESC
+LIMIT $15"""
+FLAGS = {
+    (of_symbol, standing): _FLAGS.format(
+        symbol="symbol = $1" if of_symbol else "$1::text IS NULL", standing='"end" IS NULL' if standing else "true"
+    )
+    for of_symbol in (True, False)
+    for standing in (True, False)
+}
 
 SOURCES = """
 SELECT s.source, s.provider, s.state, s.at, s.received, s.acknowledged, s.connects, s.reason,

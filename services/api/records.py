@@ -22,9 +22,17 @@ def symbol(row: Record) -> answers.Symbol:
 
 def latest(row: Record) -> answers.Latest:
     """A row of LATEST."""
-    source, symbol_, kind, native, event_time, received_at, sequence, id_, price, size, bid, ask = row
+    source, symbol_, kind, native, event_time, received_at, sequence, id_, price, size, bid, ask, flags = row
     times = iso(event_time), iso(received_at)
-    return answers.Latest(source, symbol_, kind, native, *times, sequence, id_, number(price), money(size), money(bid), money(ask))
+    return answers.Latest(source, symbol_, kind, native, *times, sequence, id_, number(price), money(size), money(bid), money(ask), flags)
+
+
+def flag(row: Record) -> answers.Flag:
+    """A row of FLAGS."""
+    source, symbol_, kind, name, start, since, end, ticks, price, reference, epoch, place, first, index, *last = row
+    times = iso(start), iso(since), None if end is None else iso(end)
+    origins = (f"{epoch}/{place}/{first}/{index}", f"{last[0]}/{place}/{last[1]}/{last[2]}")
+    return answers.Flag(source, symbol_, kind, name, *times, ticks, money(price), money(reference), *origins)
 
 
 def source(row: Record) -> answers.Source:

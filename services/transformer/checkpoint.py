@@ -7,7 +7,10 @@ from shared.events import Count
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """`next_offset` is the first offset not done; records in [replay_from, next_offset) only rebuild windows, silently."""
+    """`next_offset` is the first offset not done; records in [replay_from, next_offset) only rebuild windows, silently.
+
+    `state` is what the quality app knows of each symbol: bounded, so it is kept whole and nothing is rebuilt.
+    """
 
     epoch: int
     next_offset: int
@@ -19,6 +22,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     given_up: list[tuple[str | int, ...]] = []
     block: int = 0
     counts: list[Count] = []
+    state: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _decode = msgspec.json.Decoder(Checkpoint).decode

@@ -63,9 +63,9 @@ class Machine:
         """The current block's counts, if they changed since they were last published."""
         return [outputs.tally(self._tallies.snapshot(self.next_offset))] if self._tallies.changed else []
 
-    def lost(self, start: int, end: int) -> Output:
+    def lost(self, start: int, end: int) -> list[Output]:
         """Offsets that the log dropped before they were read."""
-        return outputs.tally(msgspec.structs.replace(self._tallies.snapshot(self.next_offset), lost=(start, end)))
+        return [outputs.tally(msgspec.structs.replace(self._tallies.snapshot(self.next_offset), lost=(start, end)))]
 
     def step(self, records: Sequence[Record]) -> list[Output]:
         """Takes records in offset order; those below `next_offset` only rebuild windows."""

@@ -6,11 +6,25 @@ from functools import lru_cache
 import msgspec
 
 from shared.errors import Rejected
-from shared.events import Candle, Execution, Fact, GivenUp, Marker, MinuteGivenUp, Nbbo, Order, Origin, ServiceEvent, ServiceMinute, Tally
+from shared.events import (
+    Candle,
+    Execution,
+    Fact,
+    Flag,
+    GivenUp,
+    Marker,
+    MinuteGivenUp,
+    Nbbo,
+    Order,
+    Origin,
+    ServiceEvent,
+    ServiceMinute,
+    Tally,
+)
 from shared.partitioning import partition
 from shared.records import Record, control_kind
 from shared.time import to_iso
-from shared.topics import CANDLES, DEAD_LETTERS, EVENTS_OF, MINUTES, OPS_EVENTS, TICKS, TRADING_EVENTS, Topic, derived
+from shared.topics import CANDLES, DEAD_LETTERS, EVENTS_OF, FLAGS, MINUTES, OPS_EVENTS, TICKS, TRADING_EVENTS, Topic, derived
 
 encode = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -42,6 +56,12 @@ def candle(event: Candle | GivenUp) -> Output:
     """A live window's state, keyed by its whole identity and partitioned by symbol."""
     key = f"{event.source}|{event.symbol}|{event.kind}|{event.interval}|{event.start}".encode()
     return Output(CANDLES, partition(event.symbol.encode(), CANDLES.partitions), key, encode(event))
+
+
+def flag(event: Flag) -> Output:
+    """A doubt as it stands, keyed by its whole identity and partitioned by symbol."""
+    key = f"{event.source}|{event.symbol}|{event.kind}|{event.flag}|{event.first}".encode()
+    return Output(FLAGS, partition(event.symbol.encode(), FLAGS.partitions), key, encode(event))
 
 
 def service_event(event: ServiceEvent) -> Output:

@@ -1,6 +1,6 @@
 """What the runner asks of a transform: values in, values out, and a checkpoint that says how far it is; and what a raw topic's flow is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import Any, Protocol
 
 from services.transformer.checkpoint import Checkpoint
@@ -17,11 +17,19 @@ Stop = tuple[int, int]  # a timestamp in ms and an offset, both not included
 
 
 class Transform(Protocol):
-    """The pure state machine of one raw partition."""
+    """The pure state machine of one partition."""
 
-    next_offset: int
-    clocks: dict[str, Clock]
-    windows: Windows
+    @property
+    def next_offset(self) -> int:
+        """The first offset not done."""
+
+    @property
+    def clocks(self) -> Mapping[str, Clock]:
+        """Watermarks to show, by source."""
+
+    @property
+    def windows(self) -> Sized:
+        """The open windows."""
 
     def step(self, records: Sequence[Record]) -> list[Output]:
         """Takes records in offset order and returns what they give."""
@@ -29,8 +37,8 @@ class Transform(Protocol):
     def tally(self) -> list[Output]:
         """Counts not published yet."""
 
-    def lost(self, start: int, end: int) -> Output:
-        """A record of offsets that the log dropped."""
+    def lost(self, start: int, end: int) -> list[Output]:
+        """Offsets that the log dropped, written down."""
 
     def checkpoint(self) -> Checkpoint:
         """The state, once everything returned is acknowledged."""

@@ -108,7 +108,7 @@ class Runner:
                 state = self._states[partition] = self._makes[self._consumer.topic_of(partition)](partition.partition, at)
                 if hole:
                     log().error("the log lost records before they were read", partition=str(partition), first=hole[0], next=hole[1])
-                    self._add([state.lost(*hole)])
+                    self._add(state.lost(*hole))
                 self._done[partition] = at.next_offset
                 self._consumer.seek(partition, at.replay_from)
         log().info("partitions taken", partitions=[f"{self._consumer.topic_of(tp)}/{tp.partition}" for tp in wanted])

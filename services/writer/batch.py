@@ -18,6 +18,7 @@ from shared.events import (
     Candle,
     CandleRecord,
     Execution,
+    Flag,
     GivenUp,
     IndexPrice,
     Marker,
@@ -44,7 +45,7 @@ from shared.frames import FAULTS
 from shared.identity import normal
 from shared.records import RUN_HEADER, Record, Row, control_kind, header
 from shared.time import DAY, HOUR, from_iso
-from shared.topics import CANDLES, DEAD_LETTERS, MINUTES, OPS_EVENTS, RUNS, SOURCES, TICKS, TRADING_EVENTS
+from shared.topics import CANDLES, DEAD_LETTERS, FLAGS, MINUTES, OPS_EVENTS, RUNS, SOURCES, TICKS, TRADING_EVENTS
 from shared.trading.versions import version
 
 Place = tuple[str, int]  # topic, partition
@@ -52,6 +53,7 @@ MarkKey = tuple[str, int, int]  # topic, derived partition, raw partition
 LedgerKey = tuple[str, str, int]  # source, run, hour
 FactKey = tuple[int, str, str, str, str]  # day, source, symbol, kind, id
 InfoKey = tuple[str, str, int, str]  # source, symbol, event time, id
+FlagKey = tuple[str, str, str, str, Origin]  # source, symbol, kind, flag, first
 QuoteKey = tuple[str, int, Decimal, Decimal]  # symbol, event time, bid, ask
 Dated = Tick | MarketInfo | ServiceEvent | Order | Execution | Nbbo
 
@@ -64,6 +66,7 @@ _trading = msgspec.json.Decoder(TradingRecord).decode
 _candle = msgspec.json.Decoder(CandleRecord).decode
 _service = msgspec.json.Decoder(ServiceRecord).decode
 _minute = msgspec.json.Decoder(MinuteRecord).decode
+_flag = msgspec.json.Decoder(Flag).decode
 _source = msgspec.json.Decoder(SourceState).decode
 _run = msgspec.json.Decoder(Run).decode
 _marker = msgspec.json.Decoder(Marker).decode
@@ -107,6 +110,7 @@ class Batch:
     quotes: dict[QuoteKey, Nbbo] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     sources: list[SourceState] = field(default_factory=list)
+    flags: dict[FlagKey, Flag] = field(default_factory=dict)
     records: int = 0
 
 
@@ -131,6 +135,16 @@ def _take_runs(batch: Batch, place: Place, records: Sequence[Record]) -> None:
 
 def _take_sources(batch: Batch, place: Place, records: Sequence[Record]) -> None:
     batch.sources += [state for record in records if record.value and (state := _read(batch, place, record, _source))]
+
+
+def _take_flags(batch: Batch, place: Place, records: Sequence[Record]) -> None:
+    """The state of each episode that holds; an older one read again changes nothing."""
+    for record in records:
+        if record.value and (flag := _read(batch, place, record, _flag)):
+            key = flag.source, flag.symbol, flag.kind, flag.flag, flag.first
+            known = batch.flags.get(key)
+            if known is None or (known.end is None and (flag.end is not None or flag.ticks > known.ticks)):
+                batch.flags[key] = flag
 
 
 def _take_closings(batch: Batch, place: Place, records: Sequence[Record]) -> None:
@@ -346,4 +360,5 @@ _TAKES: dict[str, Callable[[Batch, Place, Sequence[Record]], None]] = {
     DEAD_LETTERS.name: _take_letters,
     RUNS.name: _take_runs,
     SOURCES.name: _take_sources,
+    FLAGS.name: _take_flags,
 }

@@ -9,6 +9,7 @@ REPEATS = Counter("tickplant_repeats_total", "Transformer output seen again and 
 STORED = Counter("tickplant_stored_total", "Facts stored")
 DUPLICATES = Counter("tickplant_duplicates_total", "Facts that were stored already")
 LATE = Counter("tickplant_late_total", "Facts whose live window had closed")
+FLAGS = Counter("tickplant_flags_total", "Doubts raised about live ticks, as stored", ["flag", "source"])
 MISMATCHES = Counter("tickplant_aggregate_mismatch_total", "Live candles that differ from the stored ones")
 CHECKPOINTS = Counter("tickplant_checkpoints_total", "Checkpoints acknowledged")
 RETRIES = Counter("tickplant_unavailable_total", "Times a dependency did not answer and work was taken up again", ["dependency"])

@@ -49,6 +49,7 @@ TICKS = Topic("market.ticks.v1", "Trade, Quote, IndexPrice, Bar, Marker, Tally",
 CANDLES = Topic(
     "market.candles.v1", "Candle, GivenUp", "source|symbol|kind|interval|start, partitioned by symbol", "compact,delete", 7, 32, tier="gold"
 )
+FLAGS = Topic("market.flags.v1", "Flag", "source|symbol|kind|flag|first, partitioned by symbol", "compact,delete", 7, 16, tier="gold")
 TRADING_EVENTS = Topic("trading.events.v1", "Order, Execution, Nbbo, Marker, Tally", "symbol", tier="silver")
 FILLS = Topic("trading.fills.v1", "Fill", "symbol", retention_mib=32, tier="gold")
 SUMMARIES = Topic("trading.summaries.v1", "OrderSummary", "order_id, partitioned by symbol", "compact,delete", 7, 32, tier="gold")
@@ -67,6 +68,7 @@ TOPICS: Final = (
     OPS_RAW,
     TICKS,
     CANDLES,
+    FLAGS,
     TRADING_EVENTS,
     FILLS,
     SUMMARIES,

@@ -13,6 +13,7 @@ from shared.topics import (
     CHECKPOINTS,
     DEAD_LETTERS,
     FILLS,
+    FLAGS,
     MARKET_RAW,
     MINUTES,
     OPS_EVENTS,
@@ -31,6 +32,7 @@ _EVENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     MARKET_RAW.name: (events.Heartbeat, events.Closed, events.Connection, events.Marker),
     TICKS.name: (events.Trade, events.Quote, events.IndexPrice, events.Bar, events.Marker, events.Tally),
     CANDLES.name: (events.Candle, events.GivenUp),
+    FLAGS.name: (events.Flag,),
     OPS_RAW.name: (events.Heartbeat, events.Marker),
     OPS_EVENTS.name: (events.ServiceEvent, events.Marker, events.Tally),
     MINUTES.name: (events.ServiceMinute, events.MinuteGivenUp),
@@ -44,14 +46,14 @@ _EVENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
 _BYTES = {MARKET_RAW.name: "RawRecord", TRADING_RAW.name: "TradingRow", OPS_RAW.name: "RawEvent", DEAD_LETTERS.name: "DeadLetter"}
 _SENDS: dict[str, tuple[Topic, ...]] = {
     "fetcher": (MARKET_RAW, TRADING_RAW, OPS_RAW, DEAD_LETTERS, RUNS),
-    "transformer": (TICKS, CANDLES, TRADING_EVENTS, OPS_EVENTS, MINUTES, DEAD_LETTERS, CHECKPOINTS),
+    "transformer": (TICKS, CANDLES, FLAGS, TRADING_EVENTS, OPS_EVENTS, MINUTES, DEAD_LETTERS, CHECKPOINTS),
     "writer": (CANDLES, FILLS, SUMMARIES, MINUTES, RUNS),
     "api": (OPS_RAW, TRADING_RAW, RUNS),
 }
 _RECEIVES: dict[str, tuple[Topic, ...]] = {
     "fetcher": (RUNS, DEAD_LETTERS),
-    "transformer": (MARKET_RAW, TRADING_RAW, OPS_RAW, CHECKPOINTS),
-    "writer": (TICKS, CANDLES, TRADING_EVENTS, OPS_EVENTS, MINUTES, DEAD_LETTERS, RUNS),
+    "transformer": (MARKET_RAW, TRADING_RAW, OPS_RAW, TICKS, CHECKPOINTS),
+    "writer": (TICKS, CANDLES, FLAGS, TRADING_EVENTS, OPS_EVENTS, MINUTES, DEAD_LETTERS, RUNS),
     "api": (CANDLES, RUNS),
 }
 

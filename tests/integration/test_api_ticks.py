@@ -102,5 +102,5 @@ async def test_latest_is_one_price_per_source_and_symbol_of_the_newest_tick(data
     assert none["results"] == []
     assert text == (
         '{"results":[{"source":"binance","symbol":"BTC-USDT","kind":"quote","native_symbol":"BTCUSDT","event_time":"2021-01-08T00:00:03Z",'
-        '"received_at":"2021-01-08T00:00:03Z","sequence":9,"id":"r","price":1.175,"size":null,"bid":1.10,"ask":1.25}],"next_url":null}'
+        '"received_at":"2021-01-08T00:00:03Z","sequence":9,"id":"r","price":1.175,"size":null,"bid":1.10,"ask":1.25,"flags":[]}],"next_url":null}'
     )

@@ -74,7 +74,7 @@ def test_everything_comes_up_restarts_what_dies_and_goes_down(stack: Stack) -> N
     before = stack.state
     assert {name for name, line in stack.status().items() if line["ready"]} == {
         *("kafka", "postgres", "s3"),
-        *("fetcher", "transformer", "writer", "api", "simulator"),
+        *("fetcher", "transformer", "quality", "writer", "api", "simulator"),
     }
     assert until(lambda: simulated_candles(stack) > 0)
     with urllib.request.urlopen(f"http://127.0.0.1:{stack.ports['API_PORT']}/health", timeout=5) as answer:

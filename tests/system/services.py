@@ -14,6 +14,7 @@ import httpx
 COMMANDS = {
     "fetcher": ["-m", "services.fetcher"],
     "transformer": ["-m", "services.transformer"],
+    "quality": ["-m", "services.transformer", "--app", "quality"],
     "writer": ["-m", "services.writer", "--sink", "postgres"],
     "archiver": ["-m", "services.writer", "--sink", "s3"],
     "api": ["-m", "services.api"],

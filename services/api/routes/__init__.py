@@ -6,6 +6,7 @@ from services.api.routes import (
     daily,
     events,
     execution,
+    flags,
     ingest,
     latest,
     metrics,
@@ -19,5 +20,22 @@ from services.api.routes import (
     ticks,
 )
 
-MODULES = (latest, candles, daily, ticks, symbols, sources, runs, events, metrics, rejects, ingest, orders, execution, pushes, probes)
+MODULES = (
+    latest,
+    flags,
+    candles,
+    daily,
+    ticks,
+    symbols,
+    sources,
+    runs,
+    events,
+    metrics,
+    rejects,
+    ingest,
+    orders,
+    execution,
+    pushes,
+    probes,
+)
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for module in MODULES for endpoint in module.ENDPOINTS)

@@ -19,7 +19,7 @@ def plan(home: Path, *only: str, **settings: object) -> Plan:
 def test_everything_is_started_by_default(tmp_path: Path) -> None:
     everything = plan(tmp_path)
     assert [part.name for part in everything.parts] == ["kafka", "postgres", "s3"]
-    assert [service.name for service in everything.services] == ["fetcher", "transformer", "writer", "archiver", "api"]
+    assert [service.name for service in everything.services] == ["fetcher", "transformer", "quality", "writer", "archiver", "api"]
     assert [(step.name, step.after) for step in everything.steps] == [("topics", "kafka"), ("migrate", "postgres")]
 
 

@@ -257,7 +257,7 @@ def test_a_late_trade_stays_out_of_the_windows_after_a_restart() -> None:
 
 
 def test_offsets_that_the_log_lost_are_written_down() -> None:
-    [tally] = tallies([market().lost(100, 150)])
+    [tally] = tallies(market().lost(100, 150))
     assert tally.lost == (100, 150)
 
 

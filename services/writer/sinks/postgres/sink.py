@@ -12,6 +12,7 @@ from services.writer.sinks.postgres import (
     candles,
     closings,
     daily,
+    flags,
     infos,
     latest,
     ledger,
@@ -32,13 +33,13 @@ from shared.events import Origin, Tick
 from shared.records import Record
 from shared.settings import Settings
 from shared.telemetry import metrics
-from shared.topics import CANDLES, DEAD_LETTERS, MINUTES, OPS_EVENTS, RUNS, SOURCES, TICKS, TRADING_EVENTS
+from shared.topics import CANDLES, DEAD_LETTERS, FLAGS, MINUTES, OPS_EVENTS, RUNS, SOURCES, TICKS, TRADING_EVENTS
 
 
 class PostgresSink:
     """Events, their aggregates, runs and counts in Postgres."""
 
-    topics = (TICKS, CANDLES, OPS_EVENTS, MINUTES, TRADING_EVENTS, DEAD_LETTERS, RUNS, SOURCES)
+    topics = (TICKS, CANDLES, FLAGS, OPS_EVENTS, MINUTES, TRADING_EVENTS, DEAD_LETTERS, RUNS, SOURCES)
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -114,6 +115,8 @@ class PostgresSink:
             await ledger.tally(connection, self._cluster, batch.tallies)
         if batch.sources:
             await sources.update(connection, batch.sources)
+        if batch.flags:
+            await flags.store(connection, batch.flags)
         if batch.events:
             await operations.store(connection, batch.events, counts)
         if prepared.trading is not None:

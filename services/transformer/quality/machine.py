@@ -1,0 +1,108 @@
+"""The state machine of one partition of market.ticks.v1: live ticks by symbol to flags.
+
+Given the same checkpoint and the same records it returns the same flags, however the records are split into batches. Repeats, which a
+crash of what publishes ticks leaves in the log, are known by their origin and not judged twice.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from services.transformer import outputs
+from services.transformer.checkpoint import Checkpoint
+from services.transformer.clocks import Clock
+from services.transformer.outputs import Output
+from services.transformer.quality import judge
+from services.transformer.quality.rules import Rules
+from services.transformer.quality.state import Market, State
+from shared.events import Flag, Tick, TickRecord
+from shared.frames import FAULTS
+from shared.records import Record
+from shared.time import MINUTE
+
+MOST = 10_000  # streams a partition: beyond it new ones are not judged, so that the state fits its record
+_tick = msgspec.json.Decoder(TickRecord).decode
+_ticks = msgspec.json.Decoder(list[TickRecord]).decode
+_state = msgspec.json.Decoder(State).decode
+
+
+class Quality:
+    """One partition; what it knows of its symbols is in its checkpoint."""
+
+    windows = ()
+
+    def __init__(self, partition: int, at: Checkpoint, rules: Rules) -> None:
+        self._rules, self._epoch = rules, at.epoch
+        self.clocks: dict[str, Clock] = {}
+        self.next_offset = at.next_offset
+        self._state = State() if bytes(at.state) == b"null" else _state(at.state)
+        self._streams = sum(map(len, self._state.markets.values()))
+
+    def checkpoint(self) -> Checkpoint:
+        """Position and state; valid once everything returned so far is acknowledged."""
+        state = msgspec.Raw(msgspec.json.encode(self._state))
+        return Checkpoint(self._epoch, self.next_offset, self.next_offset, self._state.log_time, state=state)
+
+    def tally(self) -> list[Output]:
+        """What is judged was counted before."""
+        return []
+
+    def lost(self, start: int, end: int) -> list[Output]:
+        """Ticks that the log dropped are not judged; their loss was counted before."""
+        return []
+
+    def step(self, records: Sequence[Record]) -> list[Output]:
+        """Takes records in offset order."""
+        out: list[Output] = []
+        for event in _decode([record for record in records if record.offset >= self.next_offset]):
+            if isinstance(event, Tick) and self._is_new(event) and event.run is None and not event.late:
+                out += map(outputs.flag, self._judge(event))
+        if records:
+            self.next_offset = max(self.next_offset, records[-1].offset + 1)
+        return out
+
+    def _is_new(self, tick: Tick) -> bool:
+        mark = self._state.marks.get(tick.origin.partition)
+        if mark is not None and tick.origin <= mark:
+            return False
+        self._state.marks[tick.origin.partition] = tick.origin
+        return True
+
+    def _judge(self, tick: Tick) -> Iterable[Flag]:
+        state = self._state
+        state.log_time = max(state.log_time, tick.received_at)
+        swept = self._sweep() if state.log_time - state.swept >= MINUTE else []
+        market = state.markets.get(tick.symbol)
+        before = len(market) if market is not None else 0
+        if self._streams >= MOST and (market is None or tick.kind not in market.streams.get(tick.source, {})):
+            return swept
+        if market is None:
+            market = state.markets[tick.symbol] = Market(tick.symbol)
+        found = judge.judge(market, tick, self._rules)
+        self._streams += len(market) - before
+        return swept + found
+
+    def _sweep(self) -> list[Flag]:
+        """Forgets what was silent for too long."""
+        state = self._state
+        state.swept = state.log_time
+        told = [flag for market in state.markets.values() for flag in judge.forget(market, state.log_time, self._rules)]
+        state.markets = {symbol: market for symbol, market in state.markets.items() if market.streams}
+        self._streams = sum(map(len, state.markets.values()))
+        return told
+
+
+def _decode(records: Sequence[Record]) -> list[TickRecord]:
+    """The events of records; what cannot be read is left to the writer to reject."""
+    try:
+        return _ticks(b"[" + b",".join([record.value or b"null" for record in records]) + b"]")
+    except FAULTS:
+        return [event for record in records if (event := _read(record)) is not None]
+
+
+def _read(record: Record) -> TickRecord | None:
+    try:
+        found: TickRecord = _tick(record.value or b"")
+    except FAULTS:
+        return None
+    return found
