@@ -111,12 +111,7 @@ class PostgresSink:
         counts["duplicate"].update(batch.duplicates)
         if batch.letters:
             counts["rejected"].update(await ledger.letters(connection, self._cluster, batch.letters))
-        if batch.tallies:
-            await ledger.tally(connection, self._cluster, batch.tallies)
-        if batch.sources:
-            await sources.update(connection, batch.sources)
-        if batch.flags:
-            await flags.store(connection, batch.flags)
+        await self._note(connection, batch)
         if batch.events:
             await operations.store(connection, batch.events, counts)
         if prepared.trading is not None:
@@ -135,6 +130,15 @@ class PostgresSink:
             counts["duplicate"].update(ledger_key(tick) for fact, tick in batch.facts.items() if fact not in new)
         await self._aggregate(connection, gathered, replaced)
         return counts
+
+    async def _note(self, connection: Connection, batch: Batch) -> None:
+        """What is told about the data beside the data: counts, sources, doubts."""
+        if batch.tallies:
+            await ledger.tally(connection, self._cluster, batch.tallies)
+        if batch.sources:
+            await sources.update(connection, batch.sources)
+        if batch.flags:
+            await flags.store(connection, batch.flags)
 
     async def _insert(
         self, connection: Connection, facts: Mapping[FactKey, Tick], rows: Sequence[bytes]
