@@ -163,6 +163,7 @@ class Primary(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     provider: str
     base_url: str = Field("", pattern=r"^(https?://[^\s/]+(/\S*)?)?$")
+    per_minute: int = Field(0, ge=0, description="requests that the venue allows; 0: as many as without a key")
 
 
 def _named(given: object) -> object:
@@ -177,7 +178,8 @@ class Snapshots(BaseModel):
 
     assets: list[str] = Field(["bitcoin", "ethereum", "solana"], max_length=500)
     sources: Annotated[tuple[Primary, ...], BeforeValidator(_named)] = tuple(
-        Primary(name=name, provider=name, base_url="") for name in ("coingecko", "coincap", "coinpaprika", "binance", "coinbase")
+        Primary(name=name, provider=name, base_url="", per_minute=0)
+        for name in ("coingecko", "coincap", "coinpaprika", "binance", "coinbase")
     )
     interval_seconds: float = Field(60.0, ge=0, le=86_400, description="0: only on request")
     attempts: int = Field(2, ge=1, le=10, description="at one source")

@@ -94,6 +94,7 @@ def make_plan(
         **SOON,
         "SIMULATOR__FIRST_ID": "clock",
         "FETCHER__SOURCES": venues.sources(settings.simulator_port if simulated else None),
+        **({"SNAPSHOTS__SOURCES": venues.snapshots(settings.simulator_port)} if simulated else {}),
     }
     services = _services(settings, {**defaults, **inherited, **environment}, wanted)
     present = {*external, *(part.name for part in parts)}
@@ -133,6 +134,7 @@ def _environment(settings: LocalSettings, parts: tuple[Part, ...]) -> dict[str, 
     for part in parts:
         environment.update(part.environment())
     own = {"SIMULATOR__PORT": str(settings.simulator_port)}
+    own |= {"FETCHER__URL": f"http://{HOST}:{settings.fetcher_port}"}
     own |= {"API_HOST": settings.api_host, "API_PORT": str(settings.api_port), "TICKPLANT_HOME": str(settings.home.resolve())}
     return {**environment, **own}
 

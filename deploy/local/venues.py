@@ -48,3 +48,14 @@ def sources(simulator_port: int | None) -> str:
             source |= {"name": f"{provider}-sim", "base_url": f"{scheme}://{HOST}:{simulator_port}/{provider}", "interval_seconds": 5}
         found.append(source)
     return json.dumps(found)
+
+
+def snapshots(simulator_port: int) -> str:
+    """SNAPSHOTS__SOURCES for the simulated exchange on that port, in the order of the venues' own."""
+    paths = {"coincap": "coincap/v2"}
+    return json.dumps(
+        [
+            {"name": f"{provider}-sim", "provider": provider, "base_url": f"http://{HOST}:{simulator_port}/{paths.get(provider, provider)}"}
+            for provider in ("coingecko", "coincap", "coinpaprika", "binance", "coinbase")
+        ]
+    )

@@ -1,4 +1,4 @@
-"""`tickplant fetch daily`: ask the fetcher for what providers have.
+"""`tickplant fetch daily|prices`: ask the fetcher for what providers have.
 
 Invariant: what can be known to be wrong before anybody is asked is said here, and nothing is published then.
 """
@@ -11,6 +11,7 @@ import typer
 
 from services.cli import daily as days
 from services.cli import runs
+from services.cli.prices import prices
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Ask providers.", no_args_is_help=True)
     group.callback()(lambda: None)
     group.command()(daily)
+    group.command()(prices)
     app.add_typer(group, name="fetch")
 
 

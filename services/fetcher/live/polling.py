@@ -49,6 +49,7 @@ async def run(source: Source, lane: Lane, bucket: Bucket, reporter: Reporter | N
             except (httpx.HTTPError, Refused) as fault:
                 lane.disconnected(f"{type(fault).__name__}: {fault}"[:200])
                 asked = fault.wait if isinstance(fault, Refused) else None
+                bucket.pause(asked or 0.0)
                 wait = asked if asked is not None else delay(attempt, first=1.0, cap=60.0)
                 attempt += 1
                 log().warning("no prices", source=source.name, reason=str(fault), attempt=attempt, wait=round(wait, 1))

@@ -16,6 +16,7 @@ from shared.bus.outlet import Outlet
 from shared.bus.reporter import BEAT_SECONDS, Reporter
 from shared.errors import Rejected, Unavailable
 from shared.providers import POLLING, STREAMING
+from shared.providers.venue import Budget
 from shared.settings import Settings, Source
 from shared.symbols import canonical
 from shared.telemetry.logs import log
@@ -82,9 +83,10 @@ class Sources:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
 
-    def bucket(self, provider: str) -> Bucket:
-        """The provider's budget, shared by whoever asks it here."""
-        return self._buckets.setdefault(provider, Bucket(POLLING[provider].BUDGET))
+    def bucket(self, provider: str, per_minute: int = 0) -> Bucket:
+        """The provider's budget, shared by whoever asks it here; the first to ask says what it is."""
+        own = POLLING[provider].BUDGET
+        return self._buckets.setdefault(provider, Bucket(Budget(per_minute, 60) if per_minute else own))
 
     def status(self) -> list[dict[str, object]]:
         """Each source: state, last success, budget left."""

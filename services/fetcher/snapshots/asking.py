@@ -1,7 +1,8 @@
 """One source of snapshots: its requests within its budget and its breaker, each told as an operational event."""
 
+import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -32,9 +33,18 @@ class Answer(NamedTuple):
     body: bytes
 
 
+class Outcome(NamedTuple):
+    """A request that has ended. `fault`: the source's own; `again`: another may bring what this one has not."""
+
+    attempt: Attempt
+    answer: Answer | None
+    fault: bool
+    again: bool
+
+
 @dataclass(slots=True)
 class Asked:
-    """A source and how it has been of late. `again`: the last request may be worth another."""
+    """A source and how it has been of late."""
 
     source: Primary
     settings: Settings
@@ -43,7 +53,6 @@ class Asked:
     breaker: Breaker = breakers.CLOSED
     last_success: int = 0  # us
     last_error: str = ""
-    again: bool = field(default=False, init=False)
 
     @property
     def rules(self) -> Rules:
@@ -53,37 +62,40 @@ class Asked:
     def unavailable(self) -> str:
         """Why the source is not asked now; empty where it is."""
         now = time.monotonic()
-        if not breakers.admits(self.breaker, now):
-            return f"{breakers.said(self.breaker, now)} for {self.breaker.until - now:.1f} s more"
-        return "" if self.bucket.left > 0 else "no budget left"
+        if breakers.admits(self.breaker, now):
+            return ""
+        return f"{breakers.said(self.breaker, now)} for {self.breaker.until - now:.1f} s more"
 
-    def begin(self) -> None:
-        """Somebody is about to ask."""
+    async def enter(self, patience: float) -> str:
+        """Takes a place for one request, which must follow; says why there is none within `patience` seconds."""
+        if reason := self.unavailable():
+            return reason
+        try:
+            async with asyncio.timeout(patience):
+                await self.bucket.take()
+        except TimeoutError:
+            return "no budget left"
+        if reason := self.unavailable():  # somebody else's answer meanwhile
+            return reason
         self.breaker = breakers.begun(self.breaker, time.monotonic(), self.rules)
+        return ""
 
-    @property
-    def usable(self) -> bool:
-        """Whether whoever has begun may go on."""
-        return self.breaker.state == "half_open" or not self.unavailable()
-
-    async def ask(self, client: httpx.AsyncClient, ask: Ask, number: int, seconds: float) -> tuple[Attempt, Answer | None]:
-        """One request, at most `seconds` long."""
-        await self.bucket.take()
-        begun, status, body, found, said = time.perf_counter(), None, b"", {}, ""
+    async def ask(self, client: httpx.AsyncClient, ask: Ask, number: int, seconds: float) -> Outcome:
+        """One request, at most `seconds` long, by who has entered."""
+        begun, status, body, found = time.perf_counter(), None, b"", {}
+        fault: Refused | None = None
         try:
             response = await get(client, ask.url, self._headers(), seconds)
             status, body = response.status, response.body
             if status != HTTPStatus.OK:
                 raise refusal(status, response.wait)
             found = prices(self.source.provider, body, ask)
-            self._settle(None)
-        except Refused as fault:
-            said = str(fault)
-            self._settle(fault)
-        except (httpx.HTTPError, TimeoutError, TooLarge) as fault:
-            said = f"{type(fault).__name__}: {fault}"[:200].removesuffix(": ")
-            self._settle(Refused(said, fault=True, again=True))
-        latency, at, name = time.perf_counter() - begun, time.time_ns() // 1000, self.source.name
+        except Refused as refused:
+            fault = refused
+        except (httpx.HTTPError, TimeoutError, TooLarge) as failure:
+            fault = Refused(f"{type(failure).__name__}: {failure}"[:200].removesuffix(": "), fault=True, again=True)
+        latency, at, name, said = time.perf_counter() - begun, time.time_ns() // 1000, self.source.name, str(fault or "")
+        self._settle(fault)
         if self.reporter is not None:
             self.reporter.tell(name, "request", status, latency)
         metrics.PROVIDER_SECONDS.labels(name, str(status or "none")).observe(latency)
@@ -91,7 +103,7 @@ class Asked:
         told = flags(self.source.provider) if found else []
         attempt = Attempt(name, number, list(ask.symbols), at, round(latency * 1000), status, found, said, told)
         answer = Answer(name, ask.url, status, attempt.latency_ms, number, at, body) if status == HTTPStatus.OK else None
-        return attempt, answer
+        return Outcome(attempt, answer, fault is not None and fault.fault, fault is not None and fault.again)
 
     def _headers(self) -> dict[str, str]:
         key = self.settings.keys.of(self.source.provider)
@@ -99,11 +111,11 @@ class Asked:
 
     def _settle(self, fault: Refused | None) -> None:
         now = time.monotonic()
-        self.again = fault is not None and fault.again
         if fault is None or (not fault.fault and fault.wait is None):
             self.breaker = breakers.succeeded(self.breaker, now)
         elif fault.fault:
             self.breaker = breakers.failed(self.breaker, now, self.rules, jitter())
         if fault is not None and fault.wait is not None:
             self.breaker = breakers.held(self.breaker, now, fault.wait)
+            self.bucket.pause(fault.wait)
         metrics.BREAKERS.labels(self.source.name).set(not breakers.admits(self.breaker, now))

@@ -15,7 +15,7 @@ class Rules(msgspec.Struct, frozen=True):
 
     failures: int = 5
     open_seconds: float = 30.0
-    trial_seconds: float = 300.0  # a trial that says nothing for so long is taken for failed
+    trial_seconds: float = 60.0  # a trial that says nothing for so long is taken for failed
 
 
 class Breaker(msgspec.Struct, frozen=True):

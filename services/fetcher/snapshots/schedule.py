@@ -42,12 +42,15 @@ class Taken(NamedTuple):
 class Desk:
     """Everything snapshots share: their sources, their client, their places."""
 
-    def __init__(self, settings: Settings, health: Health, bucket: Callable[[str], Bucket], reporter: Reporter | None) -> None:
+    def __init__(self, settings: Settings, health: Health, bucket: Callable[[str, int], Bucket], reporter: Reporter | None) -> None:
         self._settings, self._health = settings, health
         for source in settings.snapshots.sources:
             if source.provider not in PRICED:
                 raise ValueError(f"SNAPSHOTS__SOURCES: provider {source.provider!r} is none of {', '.join(PRICED)}")
-        self.sources = {source.name: Asked(source, settings, bucket(source.provider), reporter) for source in settings.snapshots.sources}
+        self.sources = {
+            source.name: Asked(source, settings, bucket(source.provider, source.per_minute), reporter)
+            for source in settings.snapshots.sources
+        }
         self.assets = checked(settings.snapshots.assets)
         self.next_run = 0  # us; 0: none is planned here
         self._client = httpx.AsyncClient(follow_redirects=False, limits=IDLE, timeout=settings.snapshots.timeout_seconds)
