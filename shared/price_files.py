@@ -1,6 +1,7 @@
 """Snapshots as files: `YYYY/MM/DD/prices-HHMM.csv` in a folder; the snapshots of a minute share one, whoever writes them."""
 
 import fcntl
+import os
 from pathlib import Path
 
 from shared.snapshots import COLUMNS, Attempt, path, rows, text
@@ -12,6 +13,6 @@ def append(folder: Path, started_at: int, attempts: list[Attempt]) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8", newline="") as out:
         fcntl.flock(out, fcntl.LOCK_EX)  # one header, and the rows of a snapshot together
-        header = [list(COLUMNS)] if out.tell() == 0 else []
+        header = [] if out.seek(0, os.SEEK_END) else [list(COLUMNS)]
         out.write(text([*header, *rows(attempts)]))
     return file

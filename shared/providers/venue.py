@@ -53,6 +53,9 @@ class Priced(Polling, Protocol):
     TOGETHER: int  # how many symbols one request may name
     QUOTE: str  # the currency whose prices count as dollars here
 
+    def native(self, symbol: str) -> str:
+        """The venue's name of a canonical symbol."""
+
     def authorized(self, key: str, base: str) -> dict[str, str]:
         """The headers that carry a key: an address never does."""
 
