@@ -185,6 +185,7 @@ class Snapshots(BaseModel):
     attempts: int = Field(2, ge=1, le=10, description="at one source")
     timeout_seconds: float = Field(5.0, gt=0, le=60, description="of one request, its body included")
     deadline_seconds: float = Field(30.0, gt=0, le=300, description="of a snapshot")
+    record_seconds: float = Field(15.0, gt=0, le=300, description="that it may take beyond that to be on record")
     backoff_seconds: float = Field(0.25, gt=0, description="before the first retry; doubles, with jitter")
     failures: int = Field(5, ge=1, description="in a row, that open a source's breaker")
     open_seconds: float = Field(30.0, gt=0, description="until the first trial; doubles, with jitter, up to ten minutes")

@@ -37,8 +37,6 @@ from shared.topics import RUNS
 POLL_MS = 200
 POLL_RECORDS = 500
 MOST_ATTEMPTS = 50
-# What a snapshot may take beyond its deadline to be on record.
-RECORD_SECONDS = 15.0
 # A predecessor that was only asked to leave writes its last progress within this time.
 SETTLE_SECONDS = 1.0
 
@@ -134,8 +132,9 @@ class Runner:
                 for run in known.values():
                     self._see(partition.partition, run, left=True)
                     if run.status == "running":
-                        snapshot = self._settings.snapshots.deadline_seconds + RECORD_SECONDS if run.run_kind == "snapshot" else 0.0
-                        self._not_before[run.run_id] = time.monotonic() + SETTLE_SECONDS + snapshot
+                        snapshots = self._settings.snapshots
+                        longest = snapshots.deadline_seconds + snapshots.record_seconds if run.run_kind == "snapshot" else 0.0
+                        self._not_before[run.run_id] = time.monotonic() + SETTLE_SECONDS + longest
                 self._consumer.seek(partition, end)
         metrics.ASSIGNED.set(len(self._consumer.ready))
         log().info("partitions taken", partitions=[tp.partition for tp in wanted], unfinished=len(self._open))

@@ -32,7 +32,6 @@ WEBSOCKET = "wss://stream.binance.com:9443"
 REST = "https://api.binance.com"
 CHANNELS = ("trade", "aggTrade", "bookTicker")
 BUDGET = Budget(600, 60)
-TOGETHER = 1  # one unknown symbol would fail the whole request
 QUOTE = "USDT"  # the venue trades against tethers
 # Types that a connection may carry besides the ones taken here.
 _IGNORED = frozenset({"kline", "depthUpdate", "24hrTicker", "24hrMiniTicker", "avgPrice", "1hTicker", "4hTicker", "1dTicker"})
@@ -141,6 +140,11 @@ def stream(base: str, symbols: Sequence[str], channels: Sequence[str]) -> Openin
 def authorized(key: str, base: str) -> dict[str, str]:
     """The header of a key."""
     return {"X-MBX-APIKEY": key}
+
+
+def together(count: int) -> int:
+    """One: an unknown symbol would fail the whole request."""
+    return 1
 
 
 def requests(base: str, symbols: Sequence[str]) -> list[str]:

@@ -27,7 +27,6 @@ WEBSOCKET = "wss://ws-feed.exchange.coinbase.com"
 REST = "https://api.coinbase.com"
 CHANNELS = ("matches", "ticker")
 BUDGET = Budget(600, 60)
-TOGETHER = 1
 QUOTE = "USD"
 _IGNORED = frozenset({"subscriptions", "heartbeat", "l2update", "snapshot", "status", "received", "open", "done", "change", "activate"})
 # Of the hundreds of rates in a response these are kept.
@@ -99,6 +98,11 @@ def stream(base: str, symbols: Sequence[str], channels: Sequence[str]) -> Openin
 def authorized(key: str, base: str) -> dict[str, str]:
     """None: exchange rates take no key."""
     return {}
+
+
+def together(count: int) -> int:
+    """One."""
+    return 1
 
 
 def requests(base: str, symbols: Sequence[str]) -> list[str]:

@@ -23,7 +23,7 @@ from shared.time import from_ms
 
 REST = "https://rest.coincap.io/v3"  # or https://api.coincap.io/v2
 BUDGET = Budget(200, 60)
-TOGETHER = 100
+PAGE = 100
 QUOTE = "USD"
 _IDS = {"XRP": "xrp"}
 
@@ -72,10 +72,15 @@ def authorized(key: str, base: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
+def together(count: int) -> int:
+    """A page."""
+    return PAGE
+
+
 def requests(base: str, symbols: Sequence[str]) -> list[str]:
     """One request a hundred assets."""
-    pages = [symbols[at : at + TOGETHER] for at in range(0, len(symbols), TOGETHER)]
-    return [f"{base}/assets?{urlencode({'ids': ','.join(map(native, page)), 'limit': TOGETHER}, safe=',')}" for page in pages]
+    pages = [symbols[at : at + PAGE] for at in range(0, len(symbols), PAGE)]
+    return [f"{base}/assets?{urlencode({'ids': ','.join(map(native, page)), 'limit': PAGE}, safe=',')}" for page in pages]
 
 
 def _asset(asset: _Asset, at: int) -> list[Fact | Rejected]:

@@ -23,7 +23,7 @@ from shared.time import from_iso
 
 REST = coingecko.REST
 BUDGET = coingecko.BUDGET
-TOGETHER = coingecko.TOGETHER
+PAGE = 100
 QUOTE = "USD"
 authorized = coingecko.authorized
 native = coingecko.native
@@ -55,10 +55,15 @@ def parse(payload: bytes) -> list[Fact | Rejected]:
     return [value for coin in coins for value in _coin(coin)]
 
 
+def together(count: int) -> int:
+    """A page."""
+    return PAGE
+
+
 def requests(base: str, symbols: Sequence[str]) -> list[str]:
     """One request a hundred coins."""
-    pages = [symbols[at : at + TOGETHER] for at in range(0, len(symbols), TOGETHER)]
-    query = {"vs_currency": "usd", "per_page": TOGETHER, "price_change_percentage": "1h,7d"}
+    pages = [symbols[at : at + PAGE] for at in range(0, len(symbols), PAGE)]
+    query = {"vs_currency": "usd", "per_page": PAGE, "price_change_percentage": "1h,7d"}
     return [f"{base}/api/v3/coins/markets?{urlencode({**query, 'ids': ','.join(map(native, page))}, safe=',')}" for page in pages]
 
 

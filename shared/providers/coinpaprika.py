@@ -23,7 +23,6 @@ from shared.time import from_iso
 
 REST = "https://api.coinpaprika.com"  # with a key https://api-pro.coinpaprika.com
 BUDGET = Budget(10, 1)
-TOGETHER = 1
 QUOTE = "USD"
 # More coins than this are asked for with one request for all there are.
 SINGLY = 10
@@ -76,6 +75,11 @@ def native(symbol: str) -> str:
 def authorized(key: str, base: str) -> dict[str, str]:
     """The header of a key."""
     return {"Authorization": key}
+
+
+def together(count: int) -> int:
+    """One of a few, all of many."""
+    return 1 if count <= SINGLY else count
 
 
 def requests(base: str, symbols: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from shared import money
+from shared import assets, money
 from shared.errors import FileFault, Rejected
 from shared.events import IndexPrice, Quote, Side, Tick, Trade
 from shared.symbols import canonical
@@ -125,7 +125,7 @@ def native_symbol(payload: bytes) -> str:
 
 def _tick(columns: Layout, row: list[str], zone: ZoneInfo) -> Tick:
     native = _required(columns, row, "symbol")
-    symbol, at = canonical(native), _time(_required(columns, row, "time"), zone)
+    symbol, at = _symbol(native), _time(_required(columns, row, "time"), zone)
     number = columns.get(row, "trade_id") or ""
     sequence = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
     if columns.has("bid"):
@@ -136,6 +136,12 @@ def _tick(columns: Layout, row: list[str], zone: ZoneInfo) -> Tick:
     if not columns.has("size"):
         return IndexPrice(symbol, native, at, price, number, sequence)
     return Trade(symbol, native, at, price, money.size(_required(columns, row, "size"), "size"), _side(columns, row), number, sequence)
+
+
+def _symbol(native: str) -> str:
+    """`bitcoin` is BTC-USD here: files call coins by their common names where their prices are in dollars."""
+    known = assets.TICKERS.get(native.strip().lower())
+    return f"{known}-USD" if known else canonical(native)
 
 
 def _required(columns: Layout, row: list[str], name: str) -> str:

@@ -50,11 +50,13 @@ class Polling(Protocol):
 class Priced(Polling, Protocol):
     """A provider whose newest prices can be part of a snapshot: asked by name, with or without a key."""
 
-    TOGETHER: int  # how many symbols one request may name
     QUOTE: str  # the currency whose prices count as dollars here
 
     def native(self, symbol: str) -> str:
         """The venue's name of a canonical symbol."""
+
+    def together(self, count: int) -> int:
+        """How many symbols one request names where `count` are wanted; each is named alone where one that is unknown fails the others."""
 
     def authorized(self, key: str, base: str) -> dict[str, str]:
         """The headers that carry a key: an address never does."""

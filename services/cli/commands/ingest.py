@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 def prices(
     file: File,
-    source: Annotated[str, typer.Option(help="Who says these prices, like binance.", show_default=False)],
+    source: Annotated[str, typer.Option(help="Who says these prices, like binance.")] = "csv",
     symbol: Annotated[str, typer.Option(help="The symbol of every row, like BTC-USDT, where the file has no column for it.")] = "",
     column: Annotated[list[str] | None, typer.Option(help="Our name of a column = the file's, like price=px. Repeatable.")] = None,
     header: Annotated[str, typer.Option(help="Names for the columns of a file without a header, comma-separated.")] = "",

@@ -40,9 +40,10 @@ def checked(names: Sequence[str]) -> list[str]:
 def asks(provider: str, base_url: str, wanted: Sequence[str]) -> list[Ask]:
     """The requests for those assets, as many in one as the venue takes."""
     venue = PRICED[provider]
-    found = []
-    for at in range(0, len(wanted), venue.TOGETHER):
-        symbols = {asset: f"{assets.ticker(asset)}-{venue.QUOTE}" for asset in wanted[at : at + venue.TOGETHER]}
+    found: list[Ask] = []
+    step = venue.together(len(wanted))
+    for at in range(0, len(wanted), step):
+        symbols = {asset: f"{assets.ticker(asset)}-{venue.QUOTE}" for asset in wanted[at : at + step]}
         found += [Ask(url, symbols) for url in venue.requests(base_url or venue.REST, list(symbols.values()))]
     return found
 

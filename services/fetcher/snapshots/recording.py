@@ -6,6 +6,7 @@ A run is begun before anybody is asked: if its fetcher dies, whoever takes its p
 import secrets
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -40,15 +41,15 @@ class Recording:
 
     async def end(self, snapshot: Snapshot, answers: Sequence[Answer]) -> Run:
         """Publishes what was received, then what the run came to: failed if nobody gave a price."""
-        used = await self._send(answers)
-        if used:
-            await self._mark(used, len(answers))
-        complaints = "; ".join(f"{attempt.source}: {attempt.error}" for attempt in snapshot.attempts if attempt.error)[:500]
-        complaints = complaints or "; ".join(f"{skipped.source}: {skipped.reason}" for skipped in snapshot.skipped)[:500]
-        message = f"no price of {', '.join(snapshot.missing)}: {complaints}"[:1000] if snapshot.missing else ""
+        complaints = [f"{attempt.source}: {attempt.error}" for attempt in snapshot.attempts if attempt.error]
+        complaints += [f"{skipped.source}: {skipped.reason}" for skipped in snapshot.skipped]
+        message = f"no price of {', '.join(snapshot.missing)}: {'; '.join(complaints)}"[:1000] if snapshot.missing else ""
+        failed = len(snapshot.missing) == len(snapshot.assets)
+        if used := await self._send(answers):
+            await self._mark(used, "aborted" if failed else "finished", len(answers), message)
         self.run = msgspec.structs.replace(
             self.run,
-            status="failed" if len(snapshot.missing) == len(snapshot.assets) else "published",
+            status="failed" if failed else "published",
             updated_at=time.time_ns() // 1000,
             sent=len(answers),
             bytes_read=sum(len(answer.body) for answer in answers),
@@ -75,10 +76,10 @@ class Recording:
         await self._publisher.acknowledge()
         return sorted(by_place)
 
-    async def _mark(self, used: list[int], sent: int) -> None:
+    async def _mark(self, used: list[int], status: Literal["finished", "aborted"], sent: int, message: str) -> None:
         """Behind the acknowledged responses."""
         run, now = self.run, time.time_ns() // 1000
-        value = msgspec.json.encode(Marker(run.run_id, MARKET_RAW.name, used, "finished", run.source, sent))
+        value = msgspec.json.encode(Marker(run.run_id, MARKET_RAW.name, used, status, run.source, sent, message))
         headers = cloud_event("marker", source=run.source, subject=run.run_id, event_id=f"{run.run_id}:end", time_us=now)
         for place in used:
             await self._publisher.send(MARKET_RAW, place, [(run.run_id.encode(), value, headers, now // 1000)])

@@ -25,7 +25,7 @@ from shared.telemetry.probes import Health
 from shared.time import SECOND
 
 AT_ONCE = 8
-RECORD_SECONDS = 15.0
+STOP_SECONDS = 7.0
 POLL_SECONDS = 0.2
 # Shorter than servers keep idle connections: one that they have just closed would fail the next request.
 IDLE = httpx.Limits(keepalive_expiry=2.0)
@@ -63,7 +63,7 @@ class Desk:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            async with asyncio.timeout(self._settings.snapshots.deadline_seconds + RECORD_SECONDS):
+            async with asyncio.timeout(self._settings.snapshots.deadline_seconds + self._settings.snapshots.record_seconds):
                 return await asyncio.shield(task)
         except TimeoutError:
             raise Unavailable("the snapshot is still being taken or waits for Kafka; look for its run later") from None
@@ -83,7 +83,7 @@ class Desk:
                 await self._scheduled()
             await asyncio.sleep(POLL_SECONDS)
         if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=RECORD_SECONDS / 2)
+            _, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
             for task in late:
                 task.cancel()
         await self._client.aclose()

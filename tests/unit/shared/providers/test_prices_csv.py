@@ -43,6 +43,8 @@ def test_a_row_with_bid_and_ask_is_a_quote_with_sizes_where_it_has_them() -> Non
 def test_a_row_with_a_price_alone_is_an_index_price() -> None:
     row = "2021-01-08T00:00:00.278Z,coingecko,btc-usd,39432.48"
     assert parse("timestamp_utc,source,asset,price_usd", row) == IndexPrice("BTC-USD", "btc-usd", AT, Decimal("39432.48"))
+    named = IndexPrice("BTC-USD", "bitcoin", AT, Decimal("39432.48"))
+    assert parse("timestamp_utc,source,asset,price_usd", row.replace("btc-usd", "bitcoin")) == named
 
 
 @pytest.mark.parametrize(
