@@ -179,6 +179,7 @@ def _take_service_events(batch: Batch, place: Place, records: Sequence[Record]) 
 
 
 def _take_trading(batch: Batch, place: Place, records: Sequence[Record]) -> None:
+    quotes, orders, executions = batch.quotes, batch.orders, batch.executions
     for event in _decode(batch, place, records, _tradings, _trading):
         if isinstance(event, Marker):
             batch.markers.append((event, place))
@@ -187,19 +188,18 @@ def _take_trading(batch: Batch, place: Place, records: Sequence[Record]) -> None
         elif not _is_new(batch, (*place, event.origin.partition), event.origin):
             continue
         elif isinstance(event, Nbbo):
-            key = event.symbol, event.event_time, event.bid, event.ask
-            if batch.quotes.setdefault(key, event) is not event:
+            if quotes.setdefault((event.symbol, event.event_time, event.bid, event.ask), event) is not event:
                 batch.duplicates[ledger_key(event)] += 1
         elif isinstance(event, Order):
-            _take_version(batch, batch.orders, event.order_id, event)
-        else:
-            _take_version(batch, batch.executions, event.trade_id, event)
+            if orders.setdefault(event.order_id, event) is not event:
+                _take_version(batch, orders, event.order_id, event)
+        elif executions.setdefault(event.trade_id, event) is not event:
+            _take_version(batch, executions, event.trade_id, event)
 
 
 def _take_version(batch: Batch, known: dict[str, Version], key: str, event: Version) -> None:
-    held = known.setdefault(key, event)
-    if held is event:
-        return
+    """Of two versions of an id the greater one is kept."""
+    held = known[key]
     kept, dropped = (event, held) if version(event) > version(held) else (held, event)
     known[key] = kept
     batch.duplicates[ledger_key(dropped)] += 1

@@ -3,7 +3,8 @@
 The canonical header is one line: the columns that are read by their names, `_` for the others, then `file=…` and `zone=…`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Literal, NamedTuple, get_args
 
 from shared.errors import FileFault
@@ -20,12 +21,14 @@ TIME: dict[File, str] = {"orders": "timestamp", "trades": "exec_timestamp", "nbb
 
 
 class Layout(NamedTuple):
-    """Where a row's columns are, in the order of COLUMNS and OPTIONAL; -1 for an optional one that is not there."""
+    """Where a row's columns are: `pick` gives those of COLUMNS in their order; -1 for an optional one that is not there."""
 
     file: File
     zone: str
     width: int
-    at: tuple[int, ...]
+    pick: Callable[[Sequence[str]], Sequence[str]]
+    action: int
+    action_time: int
 
 
 def canonical(file: File, given: Sequence[str], zone: str) -> str:
@@ -54,5 +57,5 @@ def layout(header: str) -> Layout:
     places = {name: at for at, name in enumerate(names)}
     if missing := [name for name in COLUMNS[kind] if name not in places]:
         raise ValueError(f"has no column {', '.join(missing)}")
-    at = tuple(places.get(name, -1) for name in (*COLUMNS[kind], *OPTIONAL))
-    return Layout(kind, zone.removeprefix("zone="), len(names), at)
+    pick = itemgetter(*(places[name] for name in COLUMNS[kind]))
+    return Layout(kind, zone.removeprefix("zone="), len(names), pick, *(places.get(name, -1) for name in OPTIONAL))

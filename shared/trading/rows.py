@@ -16,7 +16,7 @@ from shared.errors import Reason, Rejected
 from shared.events import NOWHERE, Action, Execution, Nbbo, Order, Origin, Side
 from shared.money import positive
 from shared.symbols import canonical
-from shared.time import SECOND, from_iso, from_number
+from shared.time import from_iso, from_number
 from shared.trading import columns
 from shared.trading.columns import Layout
 
@@ -24,20 +24,21 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 _SIDES: dict[str, Side] = {"buy": "buy", "b": "buy", "sell": "sell", "s": "sell", "sell_short": "sell", "ss": "sell"}
 _LONGEST = 128
 Envelope = tuple[int, Origin, str | None]  # receive time in us, origin, run
+Make = Callable[[Layout, Sequence[str], tzinfo, Envelope], Order | Execution | Nbbo]
 symbol_of = lru_cache(maxsize=8192)(canonical)
 
 
 def parse(payload: bytes, envelope: Envelope = (0, NOWHERE, None)) -> tuple[Layout, Order | Execution | Nbbo]:
     """The event of a canonical header and a row, with its envelope; raises `Rejected`."""
     try:
-        header, _, line = payload.decode("utf-8").partition("\n")
+        header, _, line = payload.decode().partition("\n")
     except UnicodeDecodeError as fault:
         raise Rejected("bad_encoding", f"byte {payload[fault.start]:#04x} at {fault.start} of the row is not UTF-8") from None
-    layout, zone = _layout(header)
-    row = fields(line)
+    layout, zone, event = _layout(header)
+    row = line.split(",") if '"' not in line else fields(line)
     if len(row) != layout.width:
         raise Rejected("bad_row", f"the row has {len(row)} fields, the header {layout.width}")
-    return layout, EVENTS[layout.file](layout, row, zone, envelope)
+    return layout, event(layout, row, zone, envelope)
 
 
 def fields(line: str) -> list[str]:
@@ -53,9 +54,9 @@ def fields(line: str) -> list[str]:
 def moment(text: str, zone: tzinfo) -> int:
     """A time in us: ISO-8601, read in `zone` where it names none, or Unix time whose unit its digits tell; raises `Rejected`."""
     if len(text) == 27 and text[26] == "Z" and text[16] == ":" and text[19] == "." and text.isascii():
-        second, fraction = text[17:19], text[20:26]
-        if second.isdigit() and fraction.isdigit() and second < "60":
-            return _minute(text[:16]) + int(second) * SECOND + int(fraction)
+        within = text[17:19] + text[20:26]
+        if within.isdigit() and within < "6":
+            return _minute(text[:16]) + int(within)
     return from_number(text, "timestamp") if text.isdigit() else from_iso(text, zone)
 
 
@@ -66,21 +67,21 @@ def _minute(text: str) -> int:
 
 
 @lru_cache(maxsize=256)
-def _layout(header: str) -> tuple[Layout, tzinfo]:
+def _layout(header: str) -> tuple[Layout, tzinfo, Make]:
     try:
         found = columns.layout(header)
-        return found, ZoneInfo(found.zone)
+        return found, ZoneInfo(found.zone), EVENTS[found.file]
     except (ValueError, KeyError, OSError) as fault:  # a zone that is none is any of them
         raise Rejected("bad_row", f"the header {header[:120]!r}: {fault}") from None
 
 
 def _order(layout: Layout, row: Sequence[str], zone: tzinfo, envelope: Envelope) -> Order:
-    order_id, symbol, side, quantity, limit, timestamp, destination = [row[at].strip() for at in layout.at[:7]]
+    order_id, symbol, side, quantity, limit, timestamp, destination = map(str.strip, layout.pick(row))
     at = _time(timestamp, "timestamp", zone)
     action, when = _action(layout, row, zone, at)
     return Order(
         _name(order_id, "order_id"),
-        symbol_of(_given(symbol, "symbol")),
+        symbol_of(symbol or _given(symbol, "symbol")),
         _side(side),
         _number(quantity, "quantity", "bad_size"),
         _number(limit, "limit_price", "bad_price") if limit else None,
@@ -93,13 +94,13 @@ def _order(layout: Layout, row: Sequence[str], zone: tzinfo, envelope: Envelope)
 
 
 def _execution(layout: Layout, row: Sequence[str], zone: tzinfo, envelope: Envelope) -> Execution:
-    trade_id, order_id, symbol, side, quantity, price, timestamp, destination = [row[at].strip() for at in layout.at[:8]]
+    trade_id, order_id, symbol, side, quantity, price, timestamp, destination = map(str.strip, layout.pick(row))
     at = _time(timestamp, "exec_timestamp", zone)
     action, when = _action(layout, row, zone, at)
     return Execution(
         _name(trade_id, "trade_id"),
         _name(order_id, "order_id"),
-        symbol_of(_given(symbol, "symbol")),
+        symbol_of(symbol or _given(symbol, "symbol")),
         _side(side),
         _number(quantity, "exec_quantity", "bad_size"),
         _number(price, "exec_price", "bad_price"),
@@ -112,11 +113,11 @@ def _execution(layout: Layout, row: Sequence[str], zone: tzinfo, envelope: Envel
 
 
 def _nbbo(layout: Layout, row: Sequence[str], zone: tzinfo, envelope: Envelope) -> Nbbo:
-    symbol, bid, ask, timestamp = [row[at].strip() for at in layout.at[:4]]
-    if layout.at[4] >= 0 and row[layout.at[4]].strip().lower() not in ("", "new"):
-        raise Rejected("bad_row", f"action {row[layout.at[4]][:40]!r}: a quote has no id by which it could be corrected")
+    symbol, bid, ask, timestamp = map(str.strip, layout.pick(row))
+    if layout.action >= 0 and row[layout.action].strip().lower() not in ("", "new"):
+        raise Rejected("bad_row", f"action {row[layout.action][:40]!r}: a quote has no id by which it could be corrected")
     return Nbbo(
-        symbol_of(_given(symbol, "symbol")),
+        symbol_of(symbol or _given(symbol, "symbol")),
         _number(bid, "bid", "bad_price"),
         _number(ask, "ask", "bad_price"),
         _time(timestamp, "timestamp", zone),
@@ -124,7 +125,7 @@ def _nbbo(layout: Layout, row: Sequence[str], zone: tzinfo, envelope: Envelope) 
     )
 
 
-EVENTS: dict[columns.File, Callable[[Layout, Sequence[str], tzinfo, Envelope], Order | Execution | Nbbo]] = {
+EVENTS: dict[columns.File, Make] = {
     "orders": _order,
     "trades": _execution,
     "nbbo": _nbbo,
@@ -133,11 +134,10 @@ EVENTS: dict[columns.File, Callable[[Layout, Sequence[str], tzinfo, Envelope], O
 
 def _action(layout: Layout, row: Sequence[str], zone: tzinfo, event_time: int) -> tuple[Action, int]:
     """What the row does to its id, and when: the event's own time where it does not say."""
-    at_action, at_time = layout.at[-2:]
-    given = row[at_action].strip().lower() if at_action >= 0 else ""
+    given = row[layout.action].strip().lower() if layout.action >= 0 else ""
     if given and given not in ACTIONS:
         raise Rejected("bad_row", f"action {given[:40]!r} is none of {', '.join(ACTIONS)}")
-    when = row[at_time].strip() if at_time >= 0 else ""
+    when = row[layout.action_time].strip() if layout.action_time >= 0 else ""
     return given or "new", _time(when, "action_timestamp", zone) if when else event_time
 
 
@@ -148,7 +148,7 @@ def _given(text: str, field: str) -> str:
 
 
 def _name(text: str, field: str) -> str:
-    if len(_given(text, field)) > _LONGEST or not text.isprintable():
+    if len(text or _given(text, field)) > _LONGEST or not text.isprintable():
         raise Rejected("malformed", f"{field} {text[:80]!r} is longer than {_LONGEST} characters or not printable")
     return text
 
@@ -168,13 +168,13 @@ def _side(text: str) -> Side:
 
 def _number(text: str, field: str, reason: Reason) -> Decimal:
     try:
-        return positive(_given(text, field))
+        return positive(text or _given(text, field))
     except ValueError as fault:
         raise Rejected(reason, f"{field} {text[:80]!r} {fault}") from None
 
 
 def _time(text: str, field: str, zone: tzinfo) -> int:
     try:
-        return moment(_given(text, field), zone)
+        return moment(text or _given(text, field), zone)
     except Rejected as fault:
         raise Rejected(fault.reason, fault.message.replace("timestamp", field, 1)) from None

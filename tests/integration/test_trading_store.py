@@ -12,10 +12,11 @@ import msgspec
 import pytest
 
 from services.writer.batch import collect
-from services.writer.sinks.postgres import trading
+from services.writer.sinks.postgres import days, trading
 from services.writer.sinks.postgres.connection import Connection, connect
 from services.writer.sinks.postgres.trading_rows import stage
 from shared.events import Execution, Nbbo, Order, Origin
+from shared.time import DAY, to_datetime
 from shared.topics import TRADING_EVENTS
 from shared.trading import quality
 from shared.trading.versions import RANKS, version
@@ -38,6 +39,7 @@ def facts(rng: random.Random) -> list[Fact]:
     found: list[Fact] = []
     for _ in range(rng.randint(0, 25)):
         at = START + rng.randint(0, 9) * SECOND
+        at -= rng.choice((0, 0, 0, 2 * DAY))
         found.append(Nbbo(rng.choice(symbols), Decimal(rng.randint(97, 101)), Decimal(rng.randint(99, 103)), at))
     for _ in range(rng.randint(1, 25)):
         at, action = START + rng.randint(0, 9) * SECOND, rng.choice(("new", "new", "new", "correct", "cancel", "bust"))
@@ -98,6 +100,7 @@ class Store:
         staged = stage(batch)
         counts: dict[str, Counter[Any]] = {"stored": Counter(), "duplicate": Counter(batch.duplicates)}
         if staged is not None:
+            await days.make(self._connection, "quotes", staged.days)
             async with self._connection.transaction():
                 await trading.store(self._connection, staged, counts)
         return Counter({name: sum(counted.values()) for name, counted in counts.items()})
@@ -148,3 +151,22 @@ def test_any_order_split_and_repetition_comes_to_what_the_definition_gives(datab
         await connection.close()
 
     asyncio.run(compare())
+
+
+def test_quotes_lie_in_partitions_by_day_up_to_the_last_day_there_is(database_url: str) -> None:
+    times = [START - 2 * DAY, START, START + 40 * DAY, 253_402_300_799 * SECOND]
+    quotes: list[Fact] = [Nbbo("KO", Decimal(10), Decimal(11), at) for at in times]
+
+    async def run() -> list[Any]:
+        connection = await connect(database_url, "public")
+        store = Store(connection)
+        for known in (0, 4):
+            assert await store.write(quotes, None) == {"stored": 4 - known, "duplicate": known}
+        fill = Execution("T1", "O1", "KO", "buy", Decimal(100), Decimal(10), START + 30 * DAY, "XNAS")
+        await store.write([fill], None)
+        assert await connection.fetchval("SELECT quote_time FROM fills") == to_datetime(START)
+        found = await connection.fetch("SELECT DISTINCT tableoid::regclass::text AS name FROM quotes ORDER BY name")
+        await connection.close()
+        return [row["name"] for row in found]
+
+    assert asyncio.run(run()) == [f"quotes_{to_datetime(at):%Y%m%d}" for at in times]

@@ -19,6 +19,8 @@ from shared.topics import TRADING_RAW
 from shared.trading import rows
 from shared.trading.raw import Raw, read
 
+_HOUR_MS = HOUR // 1000
+
 
 class Trading:
     """What the records of trading.raw.v1 mean; each is one event."""
@@ -47,26 +49,27 @@ class Trading:
     ) -> tuple[int, int]:
         """Takes the rows of files that follow, up to one that is rejected."""
         stop_ms, stop_offset = stop
-        counts: Counter[tuple[str, str, int]] = Counter()
-        end = len(records)
+        counted: list[tuple[str, str, int]] = []
+        end, parse, made, epoch, partition = len(records), rows.parse, outputs.trading_event, self._epoch, self._partition
         while at < end:
             record = records[at]
-            stamp, headers = record.timestamp, record.headers
-            if stamp >= stop_ms or record.offset >= stop_offset or len(headers) != 1 or headers[0][0] != RUN_HEADER:
+            stamp, headers, offset = record.timestamp, record.headers, record.offset
+            if stamp >= stop_ms or offset >= stop_offset or len(headers) != 1 or headers[0][0] != RUN_HEADER:
                 break
             found = ROW.fullmatch(headers[0][1])
             if found is None:
                 break
             run, received = found[1].decode(), stamp * 1000
             try:
-                layout, event = rows.parse(record.value or b"", (received, Origin(self._epoch, self._partition, record.offset), run))
+                layout, event = parse(record.value or b"", (received, Origin(epoch, partition, offset), run))
             except Rejected:
                 break
-            out.append(outputs.trading_event(event))
-            counts[layout.file, run, received // HOUR] += 1
-            log_time = max(log_time, received)
+            out.append(made(event))
+            counted.append((layout.file, run, stamp // _HOUR_MS))
+            if received > log_time:
+                log_time = received
             at += 1
-        for (source, run, hour), count in counts.items():
+        for (source, run, hour), count in Counter(counted).items():
             tallies.add(source, run, hour * HOUR, received=count)
         return at, log_time
 

@@ -4,10 +4,17 @@ Invariant: a stored fill not later than its symbol's newest quote has its quote;
 the run ends, so that executions stored before their quotes are each priced once.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 
+import asyncpg
+
+from services.writer.sinks.postgres.binary import framed
 from services.writer.sinks.postgres.connection import Connection
 from services.writer.sinks.postgres.trading_rows import QUOTES
+from shared.events import Nbbo
+from shared.time import LATEST, from_datetime, to_datetime
 
 _COLUMNS = ", ".join(QUOTES)
 _HEADS = "INSERT INTO quote_heads (symbol) SELECT s FROM unnest($1::text[]) AS u (s) ORDER BY s ON CONFLICT DO NOTHING"
@@ -20,20 +27,18 @@ WITH added AS (
 SELECT run, date_trunc('hour', received_at) AS hour, count(*) AS n FROM added GROUP BY 1, 2
 """
 _BETTER = "(f.quote_time IS NULL OR (f.quote_time, f.bid, f.ask) < (q.event_time, q.bid, q.ask))"
-# The new quotes and the newest of before hold from their time to the next one's; nothing else can have become a fill's quote. Those after
-# the last fill of their symbol price nothing: of them only the first counts, as an end. The array makes the fills be found by their
-# key however many there are: a join of the two alone may be made by reading all.
+_LAST_FILLS = """
+SELECT s.symbol, f.event_time FROM unnest($1::text[]) AS s (symbol)
+CROSS JOIN LATERAL (SELECT event_time FROM fills f WHERE f.symbol = s.symbol ORDER BY event_time DESC LIMIT 1) f
+"""
+# The new quotes and the newest of before hold from their time to the next one's; nothing else can have become a fill's quote. The array
+# makes the fills be found by their key however many there are: a join of the two alone may be made by reading all.
 _REPRICE = f"""
-WITH ends AS MATERIALIZED (
-    SELECT s.symbol, (SELECT max(f.event_time) FROM fills f WHERE f.symbol = s.symbol) AS last_fill FROM unnest($1::text[]) AS s (symbol)
-), given AS (
-    SELECT q.symbol, q.event_time, q.bid, q.ask, q.run IS NULL OR q.run <> ALL($2::text[]) AS live
-    FROM stage_quotes q JOIN ends e ON e.symbol = q.symbol AND q.event_time <= e.last_fill
+WITH given AS (
+    SELECT *
+    FROM unnest($2::text[], $3::timestamptz[], $4::numeric[], $5::numeric[], $6::boolean[]) AS u (symbol, event_time, bid, ask, live)
     UNION ALL
     SELECT symbol, event_time, bid, ask, false FROM quote_heads WHERE symbol = ANY($1::text[]) AND event_time IS NOT NULL
-    UNION ALL
-    SELECT q.symbol, min(q.event_time), NULL, NULL, false
-    FROM stage_quotes q JOIN ends e ON e.symbol = q.symbol AND q.event_time > e.last_fill GROUP BY q.symbol
 ), lasting AS (
     SELECT *, lead(event_time) OVER (PARTITION BY symbol ORDER BY event_time, bid, ask) AS until FROM given
 ), priced AS (
@@ -61,6 +66,7 @@ FROM quote_heads q WHERE q.symbol = ANY($1::text[]) AND f.symbol = q.symbol AND 
 RETURNING f.trade_id, f.order_id
 """
 Touched = list[tuple[str, str]]  # trade_id, order_id
+Lasting = tuple[str, datetime, Decimal | None, Decimal | None, bool]  # symbol, event time, bid, ask, whether no later quote is expected
 
 
 async def lock(connection: Connection, symbols: Sequence[str]) -> None:
@@ -69,16 +75,44 @@ async def lock(connection: Connection, symbols: Sequence[str]) -> None:
     await connection.execute(_LOCK, symbols)
 
 
-async def store(connection: Connection) -> list[tuple[str | None, object, int]]:
-    """Stores the staged quotes; returns how many were new, by run and hour."""
+async def copy(connection: Connection, rows: Iterable[bytes]) -> bool:
+    """Stores quotes that are all new; False, with nothing stored, if one is known."""
+    try:
+        async with connection.transaction():
+            await connection.copy_to_table("quotes", source=framed(rows), columns=QUOTES, format="binary")
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
+
+
+async def merge(connection: Connection) -> list[tuple[str | None, object, int]]:
+    """Stores those of the staged quotes that are new; returns how many they are, by run and hour."""
     return [(row["run"], row["hour"], row["n"]) for row in await connection.fetch(_INSERT)]
 
 
-async def reprice(connection: Connection, symbols: Sequence[str], unfinished: Collection[str]) -> Touched:
-    """Prices the stored fills for which a staged quote is a better one."""
-    touched = [tuple(row) for row in await connection.fetch(_REPRICE, symbols, sorted(unfinished))]
+async def reprice(connection: Connection, given: Collection[Nbbo], symbols: Sequence[str], unfinished: Collection[str]) -> Touched:
+    """Prices the stored fills for which a given quote, stored by now, is a better one."""
+    last = {symbol: from_datetime(at) for symbol, at in await connection.fetch(_LAST_FILLS, symbols)}
+    touched: Touched = []
+    if last:
+        rows = pricing(given, last, unfinished)
+        columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], [], [], []]
+        touched = [tuple(row) for row in await connection.fetch(_REPRICE, symbols, *columns)]
     await connection.execute(_MOVE, symbols)
     return touched
+
+
+def pricing(given: Iterable[Nbbo], last: Mapping[str, int], unfinished: Collection[str]) -> list[Lasting]:
+    """The quotes that are not after the last fill of their symbol, and when the first one after it comes, which ends what was before it."""
+    found: list[Lasting] = []
+    ends: dict[str, int] = {}
+    for quote in given:
+        symbol, at = quote.symbol, quote.event_time
+        if at <= last.get(symbol, -1):
+            found.append((symbol, to_datetime(at), quote.bid, quote.ask, quote.run is None or quote.run not in unfinished))
+        elif at < ends.get(symbol, LATEST):
+            ends[symbol] = at
+    return found + [(symbol, to_datetime(at), None, None, False) for symbol, at in sorted(ends.items())]
 
 
 async def price_last(connection: Connection, symbols: Sequence[str]) -> Touched:

@@ -12,6 +12,7 @@ from services.writer.sinks.postgres import (
     candles,
     closings,
     daily,
+    days,
     flags,
     infos,
     latest,
@@ -46,8 +47,8 @@ class PostgresSink:
         self._connection: Connection | None = None
         self._positions = Positions("", "")
         self._marks: Mapping[MarkKey, Origin] = {}  # as the newest prepared batch leaves them
-        self._days: set[int] = set()
-        self._known_facts = False  # the last batch had some: the next one is not copied blindly
+        self._days: dict[days.Table, set[int]] = {}
+        self._known_facts = self._known_quotes = False  # the last batch had some: the next one is not copied blindly
 
     async def connect(self) -> None:
         """A connection and the identity of the cluster whose positions are kept; again after each loss."""
@@ -57,7 +58,7 @@ class PostgresSink:
         database = self._settings.database
         self._connection = await connect(database.url.get_secret_value(), database.schema_name)
         with quiet():
-            self._days = await ticks.known_days(self._connection)
+            self._days = {"ticks": await days.known(self._connection, "ticks"), "quotes": await days.known(self._connection, "quotes")}
         self._positions = Positions(cluster, self._settings.kafka.topic_prefix + "postgres")
         self._cluster = cluster
 
@@ -90,9 +91,9 @@ class PostgresSink:
         batch = prepared.batch
         with quiet(), metrics.WRITE_SECONDS.time():
             connection = self._open()
-            if missing := {fact[0] for fact in batch.facts} - self._days:
-                await ticks.make_days(connection, missing)
-                self._days |= missing
+            await self._make_days(connection, "ticks", {fact[0] for fact in batch.facts})
+            if prepared.trading is not None:
+                await self._make_days(connection, "quotes", prepared.trading.days)
             async with connection.transaction():
                 await self._positions.begin(connection, batch.next_offsets.keys())
                 counts = await self._store(connection, prepared)
@@ -103,6 +104,11 @@ class PostgresSink:
         metrics.REPEATS.inc(batch.repeats)
         for name, metric in (("stored", metrics.STORED), ("duplicate", metrics.DUPLICATES), ("late", metrics.LATE)):
             metric.inc(sum(counts[name].values()))
+
+    async def _make_days(self, connection: Connection, table: days.Table, wanted: set[int]) -> None:
+        if missing := wanted - self._days[table]:
+            await days.make(connection, table, missing)
+            self._days[table] |= missing
 
     async def _store(self, connection: Connection, prepared: Prepared) -> dict[str, Counter[LedgerKey]]:
         """Facts and the aggregates of those that were new."""
@@ -115,7 +121,7 @@ class PostgresSink:
         if batch.events:
             await operations.store(connection, batch.events, counts)
         if prepared.trading is not None:
-            await trading.store(connection, prepared.trading, counts)
+            self._known_quotes = not await trading.store(connection, prepared.trading, counts, blindly=not self._known_quotes)
         if batch.infos:
             await infos.store(connection, batch.infos, counts)
         if batch.bars:

@@ -1,7 +1,7 @@
 """Facts into `ticks`, each once: a plain COPY where all are new, a staged insert where some are known."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from struct import Struct
 from typing import Any
@@ -12,6 +12,7 @@ from services.writer.batch import FactKey, fact_key, precedence
 from services.writer.sinks.postgres import binary
 from services.writer.sinks.postgres.binary import numeric, text
 from services.writer.sinks.postgres.connection import Connection
+from services.writer.sinks.postgres.days import DAY_ONE
 from shared.aggregations import candles
 from shared.events import IndexPrice, Origin, Quote, Tick, Trade
 from shared.time import MINUTE, floor, from_datetime, to_datetime
@@ -22,14 +23,12 @@ COLUMNS = (
     "day source symbol kind native_symbol side late run sequence event_time received_at epoch raw_partition raw_offset raw_index "
     "id price size bid ask bid_size ask_size"
 ).split()
-_DAY_ONE = date(1970, 1, 1)
 _EPOCH = from_datetime(datetime(2000, 1, 1, tzinfo=UTC))
 _CHUNK = 500
 _NULL = binary.NULL
 _NO_TRADE, _NO_QUOTE, _NO_INDEX = _NULL * 2, _NULL * 4, _NULL * 5
 _ON_TIME, _LATE = b"\0\0\0\1\0", b"\0\0\0\1\1"
 _numbers = Struct(">iqiqiqiqiiiqiii").pack
-_DAYS_LOCK = 7_241_110_002
 _VALUES = [name for name in COLUMNS if name not in _KEY]
 _CONTENT = "({0}.event_time, {0}.sequence, {0}.price, {0}.size, {0}.side, {0}.bid, {0}.ask, {0}.bid_size, {0}.ask_size)"
 _STAGE = "CREATE TEMP TABLE IF NOT EXISTS stage (LIKE ticks INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
@@ -54,32 +53,11 @@ SELECT * FROM ticks WHERE source = $1 AND symbol = $2 AND kind = $3 AND event_ti
 """
 
 
-async def make_days(connection: Connection, days: Iterable[int]) -> None:
-    """A partition for each day (days since 1970), outside the batch's transaction; attaching it blocks no writer."""
-    for number in sorted(days):
-        day = _DAY_ONE + timedelta(days=number)
-        name = f"ticks_{day:%Y%m%d}"
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", _DAYS_LOCK)
-            if await connection.fetchval("SELECT 1 FROM tick_days WHERE day = $1", day):
-                continue
-            await connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (LIKE ticks INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
-            await connection.execute(
-                f"ALTER TABLE ticks ATTACH PARTITION {name} FOR VALUES FROM ('{day}') TO ('{day + timedelta(days=1)}')"
-            )
-            await connection.execute("INSERT INTO tick_days (day) VALUES ($1)", day)
-
-
-async def known_days(connection: Connection) -> set[int]:
-    """The days that have a partition."""
-    return {(row["day"] - _DAY_ONE).days for row in await connection.fetch("SELECT day FROM tick_days")}
-
-
 async def copy(connection: Connection, rows: Iterable[bytes]) -> bool:
     """Stores facts that are all new; False, with nothing stored, if one is known."""
     try:
         async with connection.transaction():
-            await connection.copy_to_table("ticks", source=_sent(rows), columns=COLUMNS, format="binary")
+            await connection.copy_to_table("ticks", source=binary.framed(rows), columns=COLUMNS, format="binary")
     except asyncpg.UniqueViolationError:
         return False
     return True
@@ -91,7 +69,7 @@ async def _replace(connection: Connection, facts: Mapping[FactKey, Tick]) -> set
     winners = [fact_key(old) for old in stored if precedence(facts[fact_key(old)]) < precedence(old)]
     if not winners:
         return set()
-    columns = [list(column) for column in zip(*((_DAY_ONE + timedelta(days=day), *rest) for day, *rest in winners), strict=True)]
+    columns = [list(column) for column in zip(*((DAY_ONE + timedelta(days=day), *rest) for day, *rest in winners), strict=True)]
     replaced: set[candles.Key] = set()
     for source, symbol, kind, *times in await connection.fetch(_REPLACE, *columns):
         replaced |= {(source, symbol, kind, floor(from_datetime(time), MINUTE)) for time in times}
@@ -101,8 +79,8 @@ async def _replace(connection: Connection, facts: Mapping[FactKey, Tick]) -> set
 async def merge(connection: Connection, facts: Mapping[FactKey, Tick], rows: Iterable[bytes]) -> tuple[set[FactKey], set[candles.Key]]:
     """Stores the facts that are new, given their `rows`; returns their keys and the windows that a replaced copy has left or entered."""
     await connection.execute(_STAGE)
-    await connection.copy_to_table("stage", source=_sent(rows), columns=COLUMNS, format="binary")
-    new = {((day - _DAY_ONE).days, *rest) for day, *rest in await connection.fetch(_INSERT)}
+    await connection.copy_to_table("stage", source=binary.framed(rows), columns=COLUMNS, format="binary")
+    new = {((day - DAY_ONE).days, *rest) for day, *rest in await connection.fetch(_INSERT)}
     replaced = await _replace(connection, facts) if len(new) < len(facts) else set()
     await connection.execute("TRUNCATE stage")
     return new, replaced
@@ -112,13 +90,6 @@ def rows(facts: Mapping[FactKey, Tick]) -> list[bytes]:
     """Facts in binary COPY format, many to a piece."""
     made = [row(key, tick) for key, tick in facts.items()]
     return [b"".join(made[at : at + _CHUNK]) for at in range(0, len(made), _CHUNK)]
-
-
-async def _sent(rows: Iterable[bytes]) -> AsyncIterator[bytes]:
-    yield binary.HEADER
-    for piece in rows:
-        yield piece
-    yield binary.TRAILER
 
 
 def row(key: FactKey, tick: Tick) -> bytes:

@@ -4,15 +4,17 @@ Quotes first, then the stored fills that they price, then new fills, then new or
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from services.writer.batch import LedgerKey
 from services.writer.sinks.postgres import fills, orders, quotes, runs, trading_outbox
+from services.writer.sinks.postgres.binary import framed
 from services.writer.sinks.postgres.connection import Connection
-from services.writer.sinks.postgres.trading_rows import FILLS, ORDERS, QUOTES, Staged, framed
+from services.writer.sinks.postgres.trading_rows import FILLS, ORDERS, QUOTES, Staged
 from shared import topics
+from shared.events import Nbbo
 from shared.time import HOUR, floor, from_datetime
 
 Counts = Mapping[str, Counter[LedgerKey]]
@@ -47,17 +49,16 @@ class _Changes:
         await trading_outbox.put(connection, topics.SUMMARIES.name, self.orders)
 
 
-async def store(connection: Connection, staged: Staged, counts: Counts) -> None:
-    """Stores a batch."""
+async def store(connection: Connection, staged: Staged, counts: Counts, *, blindly: bool = True) -> bool:
+    """Stores a batch; returns whether its quotes were all new. `blindly` they are copied at first as if they were."""
     unfinished = await runs.unfinished(connection, staged.by_run.keys()) if staged.by_run else set()
-    await _stage(connection, staged)
+    await _stage(connection, staged, "stage_orders", "stage_fills")
     await quotes.lock(connection, staged.symbols)
     stored: Counter[LedgerKey] = Counter()
     changes = _Changes()
-    if staged.rows["stage_quotes"]:
-        for run, hour, count in await quotes.store(connection):
-            stored[_key("nbbo", run, hour)] += count
-        changes.priced(await quotes.reprice(connection, staged.symbols, unfinished))
+    if staged.quotes:
+        await _store_quotes(connection, staged, stored, blindly=blindly)
+        changes.priced(await quotes.reprice(connection, staged.quotes, staged.symbols, unfinished))
     if staged.rows["stage_fills"]:
         await _store_fills(connection, unfinished, changes, stored)
     if staged.rows["stage_orders"]:
@@ -68,6 +69,7 @@ async def store(connection: Connection, staged: Staged, counts: Counts) -> None:
         await connection.execute(_HOLD, run, sorted(staged.by_run[run]))
     counts["stored"].update(stored)
     counts["duplicate"].update(staged.given - stored)
+    return all(stored[counted] == count for counted, count in staged.given.items() if counted[0] == Nbbo.source)
 
 
 async def release(connection: Connection, run: str) -> None:
@@ -80,6 +82,15 @@ async def release(connection: Connection, run: str) -> None:
     changes.priced(await quotes.price_last(connection, symbols))
     await changes.finish(connection)
     await connection.execute(_OUTPUTS, run)
+
+
+async def _store_quotes(connection: Connection, staged: Staged, stored: Counter[LedgerKey], *, blindly: bool) -> None:
+    if blindly and await quotes.copy(connection, staged.rows["stage_quotes"]):
+        stored.update({counted: count for counted, count in staged.given.items() if counted[0] == Nbbo.source})
+        return
+    await _stage(connection, staged, "stage_quotes")
+    for run, hour, count in await quotes.merge(connection):
+        stored[_key(Nbbo.source, run, hour)] += count
 
 
 async def _store_orders(connection: Connection, changes: _Changes, stored: Counter[LedgerKey]) -> None:
@@ -106,20 +117,15 @@ async def _name(connection: Connection, staged: Staged, stored: Counter[LedgerKe
             await connection.execute(_NAMED.format(table=table, id=key))
 
 
-async def _stage(connection: Connection, staged: Staged) -> None:
-    for name, rows in staged.rows.items():
-        table, columns = _STAGES[name]
+async def _stage(connection: Connection, staged: Staged, *names: str) -> None:
+    for name in names:
+        rows, (table, columns) = staged.rows[name], _STAGES[name]
         if rows:
             await connection.execute(
                 f"CREATE TEMP TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS SELECT {', '.join(columns)} FROM {table} WITH NO DATA"
             )
             await connection.execute(f"TRUNCATE {name}")
-            await connection.copy_to_table(name, source=_sent(rows), columns=columns, format="binary")
-
-
-async def _sent(rows: Iterable[bytes]) -> AsyncIterator[bytes]:
-    for piece in framed(rows):
-        yield piece
+            await connection.copy_to_table(name, source=framed(rows), columns=columns, format="binary")
 
 
 def _key(source: str, run: str | None, at: Any) -> LedgerKey:

@@ -1,17 +1,16 @@
 """Orders, executions and quotes of a batch as rows of their stages, in binary COPY format. Pure, made beside the transaction before."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from struct import Struct
 
-from services.writer.batch import Batch, LedgerKey, ledger_key
-from services.writer.sinks.postgres import binary
+from services.writer.batch import Batch, LedgerKey
 from services.writer.sinks.postgres.binary import NULL, numeric, text
-from shared.events import Execution, Nbbo, Order, Origin
-from shared.time import from_datetime
+from shared.events import Execution, Nbbo, Order
+from shared.time import DAY, HOUR, from_datetime
 from shared.trading.versions import version
 
 _ENVELOPE = "received_at run epoch raw_partition raw_offset"
@@ -22,15 +21,18 @@ FILLS = f"trade_id order_id symbol side quantity price event_time destination {_
 _EPOCH = from_datetime(datetime(2000, 1, 1, tzinfo=UTC))
 _CHUNK = 500
 _time = Struct(">iq").pack
-_place = Struct(">iqiiiq").pack
+_place = Struct(">iqii").pack
+_offset = Struct(">iq").pack
 _version = Struct(">ihiqi").pack
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What a transaction stores of trading: rows by stage, the symbols and runs they are of, and how many there are by where they count."""
+    """What a transaction stores of trading: rows by stage, the quotes, the symbols and runs, and how many there are by where they count."""
 
     rows: dict[str, list[bytes]]
+    quotes: Collection[Nbbo]
+    days: set[int]  # of the quotes, since 1970
     symbols: list[str]
     by_run: dict[str, set[str]]
     given: Counter[LedgerKey]
@@ -40,17 +42,23 @@ def stage(batch: Batch) -> Staged | None:
     """None where the batch has nothing of it."""
     if not (batch.quotes or batch.orders or batch.executions):
         return None
-    events: list[Order | Execution | Nbbo] = [*batch.quotes.values(), *batch.orders.values(), *batch.executions.values()]
+    quotes, orders, executions = batch.quotes.values(), batch.orders.values(), batch.executions.values()
     by_run: dict[str, set[str]] = {}
-    for run, symbol in {(event.run, event.symbol) for event in events}:
-        if run is not None:
-            by_run.setdefault(run, set()).add(symbol)
+    symbols: set[str] = set()
+    given: Counter[LedgerKey] = Counter()
+    for events in (quotes, orders, executions):
+        for run, symbol in {(event.run, event.symbol) for event in events}:
+            symbols.add(symbol)
+            if run is not None:
+                by_run.setdefault(run, set()).add(symbol)
+        for (source, of, hour), count in Counter([(event.source, event.run, event.received_at // HOUR) for event in events]).items():
+            given[source, of or "", hour * HOUR] += count
     rows = {
-        "stage_quotes": _pieces(map(_quote, batch.quotes.values())),
-        "stage_orders": _pieces(map(_order, batch.orders.values())),
-        "stage_fills": _pieces(map(_execution, batch.executions.values())),
+        "stage_quotes": _pieces(map(_quote, quotes)),
+        "stage_orders": _pieces(map(_order, orders)),
+        "stage_fills": _pieces(map(_execution, executions)),
     }
-    return Staged(rows, sorted({event.symbol for event in events}), by_run, Counter(map(ledger_key, events)))
+    return Staged(rows, quotes, {event.event_time // DAY for event in quotes}, sorted(symbols), by_run, given)
 
 
 def _pieces(rows: Iterable[bytes]) -> list[bytes]:
@@ -59,30 +67,59 @@ def _pieces(rows: Iterable[bytes]) -> list[bytes]:
 
 
 def _quote(event: Nbbo) -> bytes:
-    head = _count(len(QUOTES)) + text(event.symbol) + _time(8, event.event_time - _EPOCH)
-    return head + numeric(str(event.bid)) + numeric(str(event.ask)) + _envelope(event.received_at, event.run, event.origin)
+    origin = event.origin
+    return b"".join(
+        (
+            _quote_head(event.symbol),
+            _time(8, event.event_time - _EPOCH),
+            numeric(str(event.bid)),
+            numeric(str(event.ask)),
+            _envelope(event.received_at, event.run, origin.epoch, origin.partition),
+            _offset(8, origin.offset),
+        )
+    )
 
 
 def _order(event: Order) -> bytes:
     limit = NULL if event.limit_price is None else numeric(str(event.limit_price))
-    head = _count(len(ORDERS)) + _name(event.order_id) + text(event.symbol) + text(event.side) + numeric(str(event.quantity)) + limit
+    head = _count(len(ORDERS)) + _name(event.order_id) + _pair(event.symbol, event.side) + numeric(str(event.quantity)) + limit
     return head + _tail(event)
 
 
 def _execution(event: Execution) -> bytes:
-    head = _count(len(FILLS)) + _name(event.trade_id) + _name(event.order_id) + text(event.symbol) + text(event.side)
+    head = _count(len(FILLS)) + _name(event.trade_id) + _name(event.order_id) + _pair(event.symbol, event.side)
     return head + numeric(str(event.quantity)) + numeric(str(event.price)) + _tail(event)
 
 
 def _tail(event: Order | Execution) -> bytes:
+    origin = event.origin
     rank, at, content = version(event)
-    held = _version(2, rank, 8, at - _EPOCH, len(content)) + content
-    return _time(8, event.event_time - _EPOCH) + text(event.destination) + held + _envelope(event.received_at, event.run, event.origin)
+    return b"".join(
+        (
+            _time(8, event.event_time - _EPOCH),
+            text(event.destination),
+            _version(2, rank, 8, at - _EPOCH, len(content)),
+            content,
+            _envelope(event.received_at, event.run, origin.epoch, origin.partition),
+            _offset(8, origin.offset),
+        )
+    )
 
 
-def _envelope(received_at: int, run: str | None, origin: Origin) -> bytes:
-    at = _place(8, origin.epoch, 4, origin.partition, 8, origin.offset)
-    return _time(8, received_at - _EPOCH) + text(run) + at
+@lru_cache(maxsize=8192)
+def _quote_head(symbol: str) -> bytes:
+    return _count(len(QUOTES)) + text(symbol)
+
+
+@lru_cache(maxsize=8192)
+def _pair(symbol: str, side: str) -> bytes:
+    return text(symbol) + text(side)
+
+
+@lru_cache(maxsize=8192)
+def _envelope(received_at: int, run: str | None, epoch: int, partition: int) -> bytes:
+    """What rows that were received together share."""
+    return _time(8, received_at - _EPOCH) + text(run) + _place(8, epoch, 4, partition)
 
 
 def _name(value: str) -> bytes:
@@ -93,10 +130,3 @@ def _name(value: str) -> bytes:
 @lru_cache
 def _count(columns: int) -> bytes:
     return columns.to_bytes(2, "big")
-
-
-def framed(rows: Iterable[bytes]) -> Iterable[bytes]:
-    """A whole binary COPY."""
-    yield binary.HEADER
-    yield from rows
-    yield binary.TRAILER
