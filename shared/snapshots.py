@@ -7,10 +7,11 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
-from shared.time import to_datetime, to_iso
+from shared.time import from_iso, to_datetime, to_iso
 
 COLUMNS = ("timestamp_utc", "source", "asset", "price_usd", "http_status", "latency_ms", "attempt")
 USDT_AS_USD = "usdt_as_usd"
@@ -54,6 +55,44 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     def prices(self) -> list[tuple[str, Attempt]]:
         """Each asset that has a price, in the order asked for, with the attempt that gave it."""
         return [(asset, attempt) for asset in self.assets for attempt in self.attempts if asset in attempt.prices]
+
+
+def document(snapshot: Snapshot) -> dict[str, Any]:
+    """The snapshot as it is told: its prices, what is missing, every attempt; times are ISO-8601, prices decimals."""
+    return {
+        "started_at": to_iso(snapshot.started_at),
+        "ended_at": to_iso(snapshot.ended_at),
+        "assets": snapshot.assets,
+        "prices": [
+            {
+                "asset": asset,
+                "price_usd": attempt.prices[asset],
+                "source": attempt.source,
+                "timestamp_utc": to_iso(attempt.at),
+                "flags": attempt.flags,
+            }
+            for asset, attempt in snapshot.prices()
+        ],
+        "missing": snapshot.missing,
+        "attempts": [
+            {
+                "timestamp_utc": to_iso(attempt.at),
+                **{name: value for name, value in msgspec.structs.asdict(attempt).items() if name != "at"},
+            }
+            for attempt in snapshot.attempts
+        ],
+        "skipped": [msgspec.structs.asdict(skipped) for skipped in snapshot.skipped],
+    }
+
+
+def attempts(told: dict[str, Any]) -> list[Attempt]:
+    """The attempts of a `document` that came as JSON, its numbers read as decimals or strings."""
+    found = []
+    for attempt in told["attempts"]:
+        given = {name: value for name, value in attempt.items() if name != "timestamp_utc"}
+        given["prices"] = {asset: Decimal(price) for asset, price in given["prices"].items()}
+        found.append(Attempt(at=from_iso(attempt["timestamp_utc"]), **given))
+    return found
 
 
 def path(started_at: int) -> str:

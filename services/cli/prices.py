@@ -57,16 +57,11 @@ def _asked(body: dict[str, Any]) -> dict[str, Any]:
 
 def _keep(folder: Path, answer: dict[str, Any]) -> None:
     from shared import price_files
-    from shared.snapshots import Attempt
+    from shared.snapshots import attempts
     from shared.time import from_iso
 
-    attempts = []
-    for told in answer["attempts"]:
-        given = {name: value for name, value in told.items() if name != "timestamp_utc"}
-        given["prices"] = {asset: Decimal(price) for asset, price in told["prices"].items()}
-        attempts.append(Attempt(at=from_iso(told["timestamp_utc"]), **given))
     try:
-        file = price_files.append(folder, from_iso(answer["started_at"]), attempts)
+        file = price_files.append(folder, from_iso(answer["started_at"]), attempts(answer))
     except OSError as fault:
         raise terminal.fail(f"--out {folder}: {fault.strerror}") from None
     terminal.say(str(file))

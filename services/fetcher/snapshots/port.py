@@ -15,6 +15,7 @@ from services.fetcher.snapshots.plan import checked
 from services.fetcher.snapshots.schedule import Desk, Taken
 from shared.errors import Rejected, Unavailable
 from shared.frames import FAULTS
+from shared.snapshots import document
 from shared.telemetry.probes import Health
 from shared.time import to_iso
 
@@ -79,32 +80,8 @@ async def _bounded(request: Request) -> bytes:
 
 def _answer(taken: Taken) -> Response:
     run, snapshot = taken
-    prices = [
-        {
-            "asset": asset,
-            "price_usd": attempt.prices[asset],
-            "source": attempt.source,
-            "timestamp_utc": to_iso(attempt.at),
-            "flags": attempt.flags,
-        }
-        for asset, attempt in snapshot.prices()
-    ]
-    document: dict[str, Any] = {
-        "run_id": run.run_id,
-        "status": run.status,
-        "message": run.message,
-        "prices": prices,
-        "missing": snapshot.missing,
-    }
-    document["attempts"] = [_attempt(attempt) for attempt in snapshot.attempts]
-    document["skipped"] = snapshot.skipped
-    document["started_at"], document["ended_at"] = to_iso(snapshot.started_at), to_iso(snapshot.ended_at)
-    return Response(_encode(document), 502 if run.status == "failed" else 200, media_type="application/json")
-
-
-def _attempt(attempt: Any) -> dict[str, Any]:
-    found = {name: getattr(attempt, name) for name in attempt.__struct_fields__ if name != "at"}
-    return {"timestamp_utc": to_iso(attempt.at), **found}
+    told = {"run_id": run.run_id, "status": run.status, "message": run.message, **document(snapshot)}
+    return Response(_encode(told), 502 if run.status == "failed" else 200, media_type="application/json")
 
 
 def _asked(source: Asked, next_run: int) -> dict[str, Any]:

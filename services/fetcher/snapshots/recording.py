@@ -17,7 +17,7 @@ from shared.events import Marker, Run
 from shared.partitioning import partition
 from shared.records import Row, cloud_event, response_headers
 from shared.settings import Settings
-from shared.snapshots import Snapshot
+from shared.snapshots import Snapshot, document
 from shared.time import to_datetime
 from shared.topics import MARKET_RAW, RUNS
 
@@ -55,7 +55,7 @@ class Recording:
             bytes_read=sum(len(answer.body) for answer in answers),
             bytes_total=sum(len(answer.body) for answer in answers),
             message=message,
-            result=msgspec.json.decode(_encode(snapshot)),
+            result=msgspec.json.decode(_encode(document(snapshot))),
         )
         await self._say()
         return self.run

@@ -4,8 +4,10 @@ import threading
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
+
 from shared.price_files import append
-from shared.snapshots import COLUMNS, Attempt, Snapshot, path, rows
+from shared.snapshots import COLUMNS, Attempt, Skipped, Snapshot, attempts, document, path, rows
 
 AT = 1_768_303_934_250_000  # 2026-01-13T11:32:14.25Z
 FAILED = Attempt("coingecko", 1, ["bitcoin", "ETH"], AT, 31, 500, error="status 500")
@@ -31,6 +33,15 @@ def test_a_snapshot_knows_what_is_missing() -> None:
     snapshot = Snapshot(AT, AT, ["ETH", "bitcoin", "solana"], [FAILED, PART, REST])
     assert snapshot.missing == ["solana"]
     assert [(asset, attempt.source) for asset, attempt in snapshot.prices()] == [("ETH", "binance"), ("bitcoin", "coincap")]
+
+
+def test_what_is_told_of_a_snapshot_holds_its_attempts() -> None:
+    told = document(Snapshot(AT, AT, ["ETH", "bitcoin"], [FAILED, DEAD, PART, REST], [Skipped("coinbase", "open")]))
+    assert attempts(msgspec.json.decode(msgspec.json.encode(told))) == [FAILED, DEAD, PART, REST]
+    assert [(price["asset"], price["price_usd"], price["flags"]) for price in told["prices"]] == [
+        ("ETH", Decimal("1E-7"), ["usdt_as_usd"]),
+        ("bitcoin", Decimal("67187.33000"), []),
+    ]
 
 
 def test_the_runs_of_a_minute_share_a_file_whoever_writes_at_once(tmp_path: Path) -> None:
