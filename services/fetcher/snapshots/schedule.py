@@ -16,8 +16,8 @@ from shared import price_files, runs
 from shared.bus.reporter import Reporter
 from shared.errors import Unavailable
 from shared.events import Run
-from shared.providers import PRICED
-from shared.settings import Settings
+from shared.providers import PRICED, provider_name
+from shared.settings import Primary, Settings
 from shared.snapshots import Snapshot
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
@@ -44,9 +44,7 @@ class Desk:
 
     def __init__(self, settings: Settings, health: Health, bucket: Callable[[str, int], Bucket], reporter: Reporter | None) -> None:
         self._settings, self._health = settings, health
-        for source in settings.snapshots.sources:
-            if source.provider not in PRICED:
-                raise ValueError(f"SNAPSHOTS__SOURCES: provider {source.provider!r} is none of {', '.join(PRICED)}")
+        _check(settings.snapshots.sources)
         self.sources = {
             source.name: Asked(source, settings, bucket(source.provider, source.per_minute), reporter)
             for source in settings.snapshots.sources
@@ -114,3 +112,14 @@ class Desk:
         metrics.SNAPSHOTS.labels(run.status).inc()
         log().info("snapshot", run_id=run.run_id, status=run.status, attempts=len(snapshot.attempts), missing=len(snapshot.missing))
         return Taken(run, snapshot)
+
+
+def _check(sources: Sequence[Primary]) -> None:
+    """Raises `ValueError`: the transformer knows a source's provider by its name."""
+    for number, source in enumerate(sources):
+        if source.provider not in PRICED:
+            raise ValueError(f"SNAPSHOTS__SOURCES: provider {source.provider!r} is none of {', '.join(PRICED)}")
+        if not f"{source.name}-".startswith(f"{source.provider}-") or provider_name(source.name) != source.provider:
+            raise ValueError(f"SNAPSHOTS__SOURCES: a source is named after its provider: {source.provider}-…, not {source.name}")
+        if source.name in {other.name for other in sources[:number]}:
+            raise ValueError(f"SNAPSHOTS__SOURCES: {source.name} is there twice")
