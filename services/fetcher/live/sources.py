@@ -84,9 +84,9 @@ class Sources:
         await asyncio.gather(sending, return_exceptions=True)
 
     def bucket(self, provider: str, per_minute: int = 0) -> Bucket:
-        """The provider's budget, shared by whoever asks it here; the first to ask says what it is."""
-        own = POLLING[provider].BUDGET
-        return self._buckets.setdefault(provider, Bucket(Budget(per_minute, 60) if per_minute else own))
+        """The venue's budget, shared by whoever asks it here; the first to ask says what it is."""
+        venue = POLLING[provider]
+        return self._buckets.setdefault(venue.REST, Bucket(Budget(per_minute, 60) if per_minute else venue.BUDGET))
 
     def status(self) -> list[dict[str, object]]:
         """Each source: state, last success, budget left."""
