@@ -35,6 +35,7 @@ class Service:
             "KAFKA__TOPIC_PREFIX": reached.topic_prefix,
             "DATABASE_URL": database_url or session.database_url,
             "TELEMETRY__PORT": str(self.port),
+            "SNAPSHOTS__INTERVAL_SECONDS": "0",
             **variables,
         }
         self.process: Process = session.start(name, sys.executable, "-m", *COMMANDS[name], **environment)

@@ -45,7 +45,7 @@ class Topic:
 MARKET_RAW = Topic("market.raw.v1", "the provider's bytes; control records", "source|native symbol", retention_mib=96)
 TRADING_RAW = Topic("trading.raw.v1", "order, trade or NBBO row as received", "symbol")
 OPS_RAW = Topic("ops.raw.v1", "operational event as received", "service", retention_mib=16)
-TICKS = Topic("market.ticks.v1", "Trade, Quote, IndexPrice, Bar, Marker, Tally", "symbol", retention_mib=96, tier="silver")
+TICKS = Topic("market.ticks.v1", "Trade, Quote, IndexPrice, Bar, MarketInfo, Marker, Tally", "symbol", retention_mib=96, tier="silver")
 CANDLES = Topic(
     "market.candles.v1", "Candle, GivenUp", "source|symbol|kind|interval|start, partitioned by symbol", "compact,delete", 7, 32, tier="gold"
 )

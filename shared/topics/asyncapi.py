@@ -30,7 +30,7 @@ from shared.topics import (
 _REF = "#/components/schemas/{name}"
 _EVENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     MARKET_RAW.name: (events.Heartbeat, events.Closed, events.Connection, events.Marker),
-    TICKS.name: (events.Trade, events.Quote, events.IndexPrice, events.Bar, events.Marker, events.Tally),
+    TICKS.name: (events.Trade, events.Quote, events.IndexPrice, events.Bar, events.MarketInfo, events.Marker, events.Tally),
     CANDLES.name: (events.Candle, events.GivenUp),
     FLAGS.name: (events.Flag,),
     OPS_RAW.name: (events.Heartbeat, events.Marker),

@@ -46,7 +46,8 @@ def test_every_topic_is_a_channel_with_its_prefix_partitions_and_retention() -> 
 
 def test_every_topic_has_a_message_and_events_have_their_types() -> None:
     assert all(channel["messages"] for channel in DOCUMENT["channels"].values())
-    assert set(DOCUMENT["channels"]["marketTicksV1"]["messages"]) == {"Trade", "Quote", "IndexPrice", "Bar", "Marker", "Tally"}
+    said = {"Trade", "Quote", "IndexPrice", "Bar", "MarketInfo", "Marker", "Tally"}
+    assert set(DOCUMENT["channels"]["marketTicksV1"]["messages"]) == said
     assert DOCUMENT["components"]["schemas"]["Trade"]["properties"]["price"] == {"type": "string", "format": "decimal"}
 
 
