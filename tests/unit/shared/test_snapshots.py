@@ -1,6 +1,8 @@
 """A snapshot as the lines of a CSV, and its files."""
 
+import fcntl
 import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -47,8 +49,13 @@ def test_what_is_told_of_a_snapshot_holds_its_attempts() -> None:
 def test_the_runs_of_a_minute_share_a_file_whoever_writes_at_once(tmp_path: Path) -> None:
     assert path(AT) == "2026/01/13/prices-1132.csv"
     threads = [threading.Thread(target=append, args=(tmp_path, AT + n, [FAILED, PART] * 50)) for n in range(8)]
-    for thread in threads:
-        thread.start()
+    file = tmp_path / path(AT)
+    file.parent.mkdir(parents=True)
+    with file.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for thread in threads:
+            thread.start()
+        time.sleep(0.05)  # some of them have opened the empty file by now, and must see what the others write meanwhile
     for thread in threads:
         thread.join()
     lines = (tmp_path / path(AT)).read_text().splitlines()

@@ -1,7 +1,7 @@
 """The Postgres store: one transaction a batch.
 
-`sink` orders the steps; `connection` opens and translates faults; `positions` locks and moves offsets and marks; `ticks`, `infos`, `candles`,
-`closings`, `runs`, `ledger` write their tables; `outbox` keeps what must still be published. `operations` does the same for
+`sink` orders the steps; `connection` opens and translates faults; `positions` locks and moves offsets and marks; `ticks`, `infos`,
+`candles`, `closings`, `runs`, `ledger` write their tables; `outbox` keeps what must still be published. `operations` does the same for
 operational events, on `aggregates`, the statements that any aggregate's tables share; `trading` for orders, executions and
 quotes, on `quotes` (prices), `fills`, `orders` (summaries), `trading_rows` (staging), `trading_outbox` and `outputs` (files of runs).
 """
