@@ -442,19 +442,76 @@ class Gap(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str
 
 
+class Missing(msgspec.Struct, frozen=True, array_like=True):
+    """Trade ids [first, last] of a symbol that have not been received; `left` are those still wanted."""
+
+    first: int
+    last: int
+    start: int  # us, event time of the trade before
+    end: int  # us, event time of the trade behind
+    found_at: int  # us
+    reason: str
+    left: tuple[tuple[int, int], ...]
+    after: int  # us; what is left was not executed before
+    told: bool = False  # on the ledger
+
+
+class Progress(msgspec.Struct, frozen=True, array_like=True):
+    """How far the trade ids of a symbol are known: up to `last`, executed at `at` us, but for what is missing."""
+
+    last: int
+    at: int
+    missing: tuple[Missing, ...] = ()
+
+
 class SourceState(msgspec.Struct, frozen=True, tag_field="type", tag="source", omit_defaults=True):
-    """What a source's owner knows of it. `at`: everything received until then is acknowledged. `gap`: the one that has just ended."""
+    """What a source's owner knows of it. `at`: everything received until then is acknowledged. `gap`: the one that has just ended.
+
+    `progress` is the checkpoint, by native symbol: everything it counts as received is acknowledged. `left` is the state of a source that
+    goes on elsewhere.
+    """
 
     source: str
     provider: str
     epoch: int
-    state: Literal["connected", "disconnected", "closed"]
+    state: Literal["connected", "disconnected", "left", "closed"]
     at: int  # us
     received: int = 0
     acknowledged: int = 0
     connects: int = 0
     reason: str = ""
     gap: Gap | None = None
+    begun_at: int = 0  # us, when the first owner's first connection was up
+    progress: dict[str, Progress] = {}
+
+
+class Hole(msgspec.Struct, frozen=True, tag_field="type", tag="hole", omit_defaults=True):
+    """What a source said, or may have said, and was not received; of two with one key the later record holds.
+
+    With trade ids it is [first, last] of a symbol; without (0), all of the kind between two times, of every symbol where that is empty.
+    """
+
+    source: str
+    symbol: str
+    kind: Kind
+    start: int  # us
+    end: int  # us
+    state: Literal["open", "repaired", "lost"]
+    reason: str
+    found_at: int  # us
+    first: int = 0
+    last: int = 0
+    ended_at: int = 0  # us; 0 while it is open
+    requests: int = 0
+    message: str = ""
+
+
+class SourceWanted(msgspec.Struct, frozen=True, tag_field="type", tag="wanted", omit_defaults=True):
+    """A source as it was last asked for at run time; it holds over the settings. Null: the source is not to run."""
+
+    source: str
+    at: int  # us
+    settings: dict[str, Any] | None = None
 
 
 RunKind = Literal["prices", "frames", "events", "orders", "replay", "snapshot", "daily", "backfill"]
@@ -485,3 +542,4 @@ CandleRecord = Candle | GivenUp
 ServiceRecord = ServiceEvent | Marker | Tally
 MinuteRecord = ServiceMinute | MinuteGivenUp
 TradingRecord = Order | Execution | Nbbo | Marker | Tally
+SourceRecord = SourceState | Hole | SourceWanted

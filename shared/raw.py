@@ -9,8 +9,9 @@ import msgspec
 from shared.errors import Rejected
 from shared.events import Bar, Fact, IndexPrice, MarketInfo, Origin, Quote, Trade
 from shared.identity import fact_id
-from shared.providers import PROVIDERS, provider_of
-from shared.records import Record, Row, file_row
+from shared.providers import PROVIDERS, provider_name, provider_of
+from shared.records import TAPE_PAGE, Record, Row, file_row, header
+from shared.tape import TAPES, Tape
 from shared.time import MINUTE, SECOND, in_range, to_iso
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -24,6 +25,7 @@ class Raw(NamedTuple):
     received_at: int  # us
     row: Row | None = None
     fault: Rejected | None = None
+    page_of: str = ""  # the venue's symbol, where the payload is a page of its past trades
 
     @property
     def run(self) -> str | None:
@@ -36,6 +38,8 @@ class Raw(NamedTuple):
             raise self.fault
         if self.row is not None and self.row.run.startswith("prices-"):
             return PROVIDERS["prices-csv"].parse(self.payload)
+        if self.page_of:
+            return _tape(self.source).parse(self.payload, self.page_of)
         return provider_of(self.source).parse(self.payload)
 
 
@@ -52,6 +56,9 @@ def read(record: Record) -> Raw:
         row = file_row(record.headers)
     except Rejected as fault:
         return Raw(source, value, received_at, None, fault)
+    if row is None and header(record.headers, "ce_type") == TAPE_PAGE:
+        page_of = (record.key or b"").partition(b"|")[2].decode("utf-8", "replace")
+        return Raw(source, value, received_at, page_of=page_of)
     if row is None or not row.run.startswith("frames-"):
         return Raw(source, value, received_at, row)
     stamp, _, frame = value.partition(b": ")
@@ -59,6 +66,13 @@ def read(record: Record) -> Raw:
         return Raw(source, frame, recorded_at(stamp), row)
     except Rejected as fault:
         return Raw(source, value, received_at, row, fault)
+
+
+def _tape(source: str) -> Tape:
+    name = provider_name(source)
+    if name not in TAPES:
+        raise Rejected("unknown_type", f"a page of past trades, which {name} has not")
+    return TAPES[name]
 
 
 def recorded_at(stamp: bytes) -> int:

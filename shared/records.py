@@ -9,6 +9,10 @@ from shared.time import to_iso
 
 RUN_HEADER = "run"
 CONTROL = "tickplant."
+RESPONSE, TAPE_PAGE = (
+    b"market.response",
+    b"market.tape",
+)  # `ce_type` of a provider's answer; a page of past trades is named by its key
 ROW = re.compile(rb"([!-~]{1,128}):([0-9]{1,18}):([0-9]{1,18})")
 
 
@@ -79,11 +83,13 @@ def cloud_event(kind: str, *, source: str, subject: str, event_id: str, time_us:
     ]
 
 
-def response_headers(source: str, url: str, status: int, latency_ms: int, attempt: int, time_us: int) -> list[tuple[str, bytes]]:
+def response_headers(
+    source: str, url: str, status: int, latency_ms: int, attempt: int, time_us: int, kind: bytes = RESPONSE
+) -> list[tuple[str, bytes]]:
     """The headers of a provider's response; `url` holds no secret."""
     told = [("http_status", str(status)), ("latency_ms", str(latency_ms)), ("attempt", str(attempt)), ("url", url)]
     event = cloud_event("response", source=source, subject=source, event_id=f"{source}-{time_us}", time_us=time_us)
-    data = [(name, b"market.response" if name == "ce_type" else value) for name, value in event]
+    data = [(name, kind if name == "ce_type" else value) for name, value in event]
     return data + [(name, value.encode()) for name, value in told]
 
 

@@ -118,6 +118,9 @@ class Source(BaseModel):
     symbols: list[str] = Field(min_length=1, max_length=2000)
     channels: list[str] = Field([], description="empty: the provider is polled")
     base_url: str = Field("", pattern=r"^((wss?|https?)://[^\s/]+(/\S*)?)?$")
+    rest_url: str = Field(
+        "", pattern=r"^(https?://[^\s/]+(/\S*)?)?$", description="where a stream's history is asked; none beside a base_url"
+    )
     interval_seconds: float = Field(10.0, ge=0.5, le=86_400, description="between polls")
 
 

@@ -86,6 +86,28 @@ class Source(msgspec.Struct, frozen=True):
     gaps: list[Gap]
 
 
+class Hole(msgspec.Struct, frozen=True):
+    """What a source said, or may have said, and was not received when it should have been.
+
+    `first_id` and `last_id` where the venue numbers its trades; `start` is the last time known before, `end` the first one behind. A null
+    `symbol` means every symbol of the source. `lost`: the venue does not have it either.
+    """
+
+    source: str
+    symbol: str | None
+    kind: str
+    first_id: int | None
+    last_id: int | None
+    start: Time
+    end: Time
+    state: str
+    reason: str
+    found_at: Time
+    ended_at: Time | None
+    requests: int
+    message: str
+
+
 class Tick(msgspec.Struct, frozen=True):
     """A stored fact; `origin` is the raw record it came from (epoch/partition/offset/index)."""
 
@@ -118,7 +140,10 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Candle(msgspec.Struct, frozen=True):
-    """One window; a row that was made to fill a hole is `filled` and has no `first`, `last` and `is_closed`."""
+    """One window; a row that was made to fill a hole is `filled` and has no `first`, `last` and `is_closed`.
+
+    `coverage` (0 to 1) is the part of the window of which nothing is known to be missing; null where the source is not live.
+    """
 
     source: str
     symbol: str
@@ -143,6 +168,7 @@ class Candle(msgspec.Struct, frozen=True):
     late_count: int
     revision: int
     filled: bool
+    coverage: Money | None
 
 
 class Daily(msgspec.Struct, frozen=True):

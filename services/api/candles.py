@@ -10,8 +10,11 @@ from decimal import Decimal
 from itertools import islice
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from services.api import answers, intervals
 from services.api.answers import iso, money, number
+from services.api.coverage import WHOLE, Coverage, share
 from shared.aggregations.candles import coarsen, vwap
 from shared.events import Candle, Kind
 from shared.money import ZERO
@@ -19,6 +22,7 @@ from shared.time import MINUTE, floor
 
 Filling = Literal["none", "null", "previous"]
 MINUTES_PER_PAGE = 50_000
+NOBODY: Coverage = {}
 
 
 class Place(NamedTuple):
@@ -110,11 +114,17 @@ class Grid:
 
 
 def fill(
-    places: Sequence[Place], candles: Iterable[Candle], filling: Filling, closes: Mapping[str, Decimal], like: "Like"
+    places: Sequence[Place],
+    candles: Iterable[Candle],
+    filling: Filling,
+    closes: Mapping[str, Decimal],
+    like: "Like",
+    coverage: Coverage = NOBODY,
 ) -> list[answers.Candle]:
     """A row for each place: the candle there, or what `filling` puts in its stead.
 
-    `closes` are the last prices before the page's first window; `candles` may hold more of that window than is on the page.
+    `closes` are the last prices before the page's first window; `candles` may hold more of that window than is on the page. No price is
+    carried into a window of which something is known to be missing, nor past it.
     """
     stored = {place(candle): candle for candle in candles}
     last = {**closes, **{candle.source: candle.close for at, candle in stored.items() if at < places[0]}}
@@ -122,13 +132,15 @@ def fill(
     for at in places:
         start, source = at
         candle = stored.get(at)
+        known = share(coverage, source, start, start + like.interval)
         if candle is not None:
             last[source] = candle.close
-            rows.append(row(candle, closing_known=like.closing_known))
-        elif filling == "null":
-            rows.append(like.hole(start, source, None))
+            rows.append(row(candle, known, closing_known=like.closing_known))
+        elif filling == "null" or (source in last and known not in (None, WHOLE)):
+            last.pop(source, None)
+            rows.append(like.hole(start, source, None, known))
         elif source in last:
-            rows.append(like.hole(start, source, last[source]))
+            rows.append(like.hole(start, source, last[source], known))
     return rows
 
 
@@ -141,7 +153,7 @@ class Like:
     interval: int
     closing_known: bool = True
 
-    def hole(self, start: int, source: str, price: Decimal | None) -> answers.Candle:
+    def hole(self, start: int, source: str, price: Decimal | None, known: bytes | None = None) -> answers.Candle:
         """A window without ticks; with a price, nothing was traded at it and its volume is known to be zero."""
         same = money(price)
         volume = number(ZERO) if price is not None and self.kind in ("trade", "bar") else None
@@ -149,12 +161,26 @@ class Like:
         prices, counts, ends = (same, same, same, same), (0, 0), (None, None)
         volumes = volume, volume, None
         return answers.Candle(
-            source, self.symbol, self.kind, *window, *prices, *volumes, *counts, volume, volume, *ends, None, 0, 0, filled=True
+            source,
+            self.symbol,
+            self.kind,
+            *window,
+            *prices,
+            *volumes,
+            *counts,
+            volume,
+            volume,
+            *ends,
+            None,
+            0,
+            0,
+            filled=True,
+            coverage=None if known is None else msgspec.Raw(known),
         )
 
 
-def row(candle: Candle, *, closing_known: bool = True) -> answers.Candle:
-    """The answer's row of a candle."""
+def row(candle: Candle, known: bytes | None = None, *, closing_known: bool = True) -> answers.Candle:
+    """The answer's row of a candle, `known` being its coverage."""
     return answers.Candle(
         candle.source,
         candle.symbol,
@@ -179,6 +205,7 @@ def row(candle: Candle, *, closing_known: bool = True) -> answers.Candle:
         candle.late_count,
         candle.revision,
         filled=False,
+        coverage=None if known is None else msgspec.Raw(known),
     )
 
 

@@ -3,6 +3,7 @@
 Invariant: at most `most` rows are held. What is asked for moves to the younger half; the older half goes as a whole.
 """
 
+import time
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -38,3 +39,23 @@ class Kept(Generic[Row]):
     def clear(self) -> None:
         """Lets go of everything."""
         self._young, self._old = {}, {}
+
+
+class Recent(Generic[Row]):
+    """Values that may be so many seconds old, at most `most` of them."""
+
+    def __init__(self, seconds: float, most: int = 1000) -> None:
+        self._seconds, self._most = seconds, most
+        self._values: dict[Hashable, tuple[float, Row]] = {}
+
+    def get(self, key: Hashable) -> Row | None:
+        """The value, unless it is too old."""
+        at, value = self._values.get(key, (0.0, None))
+        return value if time.monotonic() - at < self._seconds else None
+
+    def put(self, key: Hashable, value: Row) -> Row:
+        """Holds the value from now on and returns it."""
+        if len(self._values) >= self._most:
+            self._values.clear()
+        self._values[key] = (time.monotonic(), value)
+        return value

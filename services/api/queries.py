@@ -14,7 +14,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from services.api.kept import Kept
+from services.api.coverage import Coverage
+from services.api.kept import Kept, Recent
 from shared.errors import Unavailable
 from shared.settings import Database
 from shared.time import SECOND, to_datetime
@@ -23,6 +24,7 @@ CONNECT_SECONDS = 3.0
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 8.0
 CHUNK = 1000
+COVERAGE_SECONDS = 1.0
 _PG_EPOCH = 946_684_800 * SECOND  # 2000-01-01, where Postgres counts from
 
 SYMBOLS = """
@@ -59,6 +61,22 @@ SOURCES = """
 SELECT s.source, s.provider, s.state, s.at, s.received, s.acknowledged, s.connects, s.reason,
        ARRAY(SELECT (g.start, g."end", g.reason) FROM source_gaps g WHERE g.source = s.source ORDER BY g.start DESC LIMIT $3)
 FROM sources s WHERE s.source > $1 ORDER BY s.source LIMIT $2"""
+
+# Live sources, and what of a symbol and kind they still lack.
+COVERAGE = """
+SELECT s.source, s.begun_at, s.at, ARRAY(
+    SELECT (h.start, h."end") FROM holes h
+    WHERE h.source = s.source AND h.kind = $2 AND h.symbol IN ($1, '') AND h.state <> 'repaired' ORDER BY h."end" DESC LIMIT 10000) AS holes
+FROM sources s WHERE s.begun_at IS NOT NULL"""
+
+HOLES = """
+SELECT source, nullif(symbol, '') AS symbol, kind, first_id, last_id, start, "end", state, reason, found_at, ended_at, requests, message,
+       place
+FROM holes
+WHERE ($1::text IS NULL OR source = $1) AND ($2::text IS NULL OR symbol IN ($2, '')) AND ($3::text IS NULL OR kind = $3)
+  AND ($4::text IS NULL OR state = $4) AND ($5::timestamptz IS NULL OR "end" >= $5) AND ($6::timestamptz IS NULL OR start < $6)
+  AND ($7::timestamptz IS NULL OR (found_at, source, symbol, kind, place) < ($7, $8, $9, $10, $11))
+ORDER BY found_at DESC, holes.source DESC, holes.symbol DESC, kind DESC, place DESC LIMIT $12"""
 
 # One ordered index scan per source and kind, merged: without it a page would sort every tick of the symbol.
 TICKS = """
@@ -252,6 +270,7 @@ class Store:
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], candles: Kept[msgspec.Raw]) -> None:
         self._pool = pool
         self.candles = candles
+        self.coverage = Recent[Coverage](COVERAGE_SECONDS)
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """All rows of one statement; raises `Unavailable`."""

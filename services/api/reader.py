@@ -11,6 +11,7 @@ import msgspec
 
 from services.api import answers, intervals, queries, records
 from services.api.candles import Filling, Grid, Like, Place, Windows, fill, merged, place, row
+from services.api.coverage import Coverage, covered, share
 from services.api.problems import Invalid
 from services.api.queries import Store
 from shared.aggregations.candles import Key, fold, merge
@@ -54,13 +55,31 @@ class Query(msgspec.Struct, frozen=True):
 
 
 async def read(store: Store, query: Query) -> Page:
-    """The rows of the page, and the place it ends at if there are more."""
+    """The rows of the page, and the place it ends at if there are more.
+
+    Coverage is read first: what is repaired meanwhile is told as missing, never the other way round.
+    """
+    coverage = await _coverage(store, query)
     if query.filling != "none":
-        return await _filled(store, query)
-    return await (_minutes(store, query) if query.interval == MINUTE and query.as_of is None else _windows(store, query))
+        return await _filled(store, query, coverage)
+    if query.interval == MINUTE and query.as_of is None:
+        return await _minutes(store, query, coverage)
+    return await _windows(store, query, coverage)
 
 
-async def _minutes(store: Store, query: Query) -> Page:
+async def _coverage(store: Store, query: Query) -> Coverage:
+    """What is known of the live sources, not older than a second; nothing with `as_of`, since it is kept as it is now."""
+    if query.as_of is not None:
+        return {}
+    of = query.symbol, query.kind
+    known = store.coverage.get(of)
+    if known is None:
+        rows = await store.fetch(queries.COVERAGE, *of)
+        known = store.coverage.put(of, {row["source"]: covered(row["begun_at"], row["at"], row["holes"] or ()) for row in rows})
+    return known
+
+
+async def _minutes(store: Store, query: Query, coverage: Coverage) -> Page:
     """Minutes as they are stored, read and made anew from the first that changed since it was last asked for.
 
     A page is of one snapshot: where a minute before that one changed meanwhile, the page is read once more, from there.
@@ -68,11 +87,11 @@ async def _minutes(store: Store, query: Query) -> Page:
     values = *query.stored(), query.limit + 1
     of_source = query.source is not None
     found = await store.fetch(queries.VERSIONS_OF_SOURCE if of_source else queries.VERSIONS, *values)
-    rows = [store.candles.get((query.symbol, query.kind, *version)) for version in found]
+    rows = [store.candles.get(_version(query, minute, coverage)) for minute in found]
     while None in rows:
         since = found[rows.index(None)]["start"]
         found = await store.fetch(queries.MINUTES_OF_SOURCE if of_source else queries.MINUTES, *values, since)
-        rows = [_encoded(store, minute, since) for minute in found]
+        rows = [_encoded(store, minute, _version(query, minute, coverage), since) for minute in found]
     page = [known for known in rows[: query.limit] if known is not None]
     if len(found) <= query.limit:
         return page, None
@@ -80,16 +99,24 @@ async def _minutes(store: Store, query: Query) -> Page:
     return page, Place(last["start"], last["source"])
 
 
-def _encoded(store: Store, minute: asyncpg.Record, since: int) -> msgspec.Raw | None:
+Version = tuple[str, str, int, str, int, bytes | None]
+
+
+def _version(query: Query, minute: asyncpg.Record, coverage: Coverage) -> Version:
+    """All that a minute's row is made of."""
+    start, source, written = minute["start"], minute["source"], minute["xmin"]
+    return query.symbol, query.kind, start, source, written, share(coverage, source, start, start + MINUTE)
+
+
+def _encoded(store: Store, minute: asyncpg.Record, version: Version, since: int) -> msgspec.Raw | None:
     """The row of a stored minute, made and kept where it came with its values."""
-    version = minute["symbol"], minute["kind"], minute["start"], minute["source"], minute["xmin"]
     known = store.candles.get(version)
     if known is None and minute["start"] >= since:
-        return store.candles.put(version, answers.encoded(row(records.minute(minute))))
+        return store.candles.put(version, answers.encoded(row(records.minute(minute), version[-1])))
     return known
 
 
-async def _windows(store: Store, query: Query) -> Page:
+async def _windows(store: Store, query: Query, coverage: Coverage) -> Page:
     """Windows with ticks only."""
     windows = Windows(query.interval, query.limit)
     sql = queries.MINUTES if query.source is None else queries.MINUTES_OF_SOURCE
@@ -99,7 +126,8 @@ async def _windows(store: Store, query: Query) -> Page:
     if query.as_of is not None and found:
         found = await _known(store, query, found)
     closing_known = query.as_of is None
-    return [row(candle, closing_known=closing_known) for candle in found], ends_at
+    shares = [share(coverage, candle.source, candle.start, candle.end) for candle in found]
+    return [row(candle, known, closing_known=closing_known) for candle, known in zip(found, shares, strict=True)], ends_at
 
 
 async def _known(store: Store, query: Query, stored: Sequence[Candle]) -> list[Candle]:
@@ -124,7 +152,7 @@ async def _known(store: Store, query: Query, stored: Sequence[Candle]) -> list[C
     return [candle for candle in merged(minutes, query.interval) if place(candle) in places]
 
 
-async def _filled(store: Store, query: Query) -> Page:
+async def _filled(store: Store, query: Query, coverage: Coverage) -> Page:
     """Every window from `start` to `end`, for every source that has ticks of the symbol."""
     extent = await store.fetch(queries.EXTENT, query.symbol, query.kind, query.source)
     if not extent:
@@ -138,7 +166,7 @@ async def _filled(store: Store, query: Query) -> Page:
         return [], None
     candles = await _between(store, query, places[0].start, places[-1].start + query.interval)
     closes = await _closes(store, query, places[0].start, sources) if query.filling == "previous" else {}
-    rows = fill(places, candles, query.filling, closes, query.like())
+    rows = fill(places, candles, query.filling, closes, query.like(), coverage)
     return rows, places[-1] if more else None
 
 

@@ -43,6 +43,14 @@ def source(row: Record) -> answers.Source:
     return answers.Source(name, provider, state, iso(at), received, acknowledged, connects, reason, found)
 
 
+def hole(row: Record) -> answers.Hole:
+    """A row of HOLES."""
+    source_, symbol_, kind, first, last, start, end, state, reason, found_at, ended_at, requests, message, _ = row
+    ended = None if ended_at is None else iso(ended_at)
+    times = iso(start), iso(end)
+    return answers.Hole(source_, symbol_, kind, first, last, *times, state, reason, iso(found_at), ended, requests, message)
+
+
 def tick(row: Record) -> answers.Tick:
     """A row of TICKS."""
     (

@@ -14,10 +14,10 @@ from shared.telemetry.probes import Health
 async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Runs until `stop`."""
     sources = Sources(settings, health)
-    runner = Runner(settings, health, sources.reporter.tell if sources.reporter else None)
+    runner = Runner(settings, health, sources.reporter.tell if sources.reporter else None, sources.buckets)
 
     async def kafka() -> str | None:
-        return None if runner.connected else "not connected to Kafka"
+        return None if runner.connected and sources.connected else "not connected to Kafka"
 
     health.add("kafka", kafka)
     desk = Desk(settings, health, sources.bucket, sources.reporter)

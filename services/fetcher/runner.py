@@ -15,7 +15,7 @@ from services.fetcher.history.access import access
 from services.fetcher.history.client import Client, Tell
 from services.fetcher.history.pages import Pages
 from services.fetcher.ingest import Ingest, Stopped
-from services.fetcher.live.bucket import Bucket
+from services.fetcher.live.bucket import Buckets
 from services.fetcher.orders import OrdersInput
 from services.fetcher.pace import Pace
 from services.fetcher.protocol import Input
@@ -53,7 +53,7 @@ class _Active:
 class Runner:
     """One member of the group `fetcher`; `run` returns when `stop` is set, its runs left where they stand."""
 
-    def __init__(self, settings: Settings, health: Health, tell: Tell | None = None) -> None:
+    def __init__(self, settings: Settings, health: Health, tell: Tell | None = None, buckets: Buckets | None = None) -> None:
         self._settings, self._health, self._tell = settings, health, tell
         self._consumer = self._new_consumer()
         self._generation = 0
@@ -61,7 +61,7 @@ class Runner:
         self._ended: set[str] = set()
         self._active: dict[str, _Active] = {}
         self._not_before: dict[str, float] = {}
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets = buckets or Buckets()
         self.connected = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -236,5 +236,5 @@ class Runner:
 
     def _pages(self, run: Run, wanted: list[spans.Span], stop: asyncio.Event) -> Pages:
         reached = access(run.source, self._settings)
-        bucket = self._buckets.setdefault(reached.shared, Bucket(reached.budget))
+        bucket = self._buckets.of(reached.shared, reached.budget)
         return Pages(run, reached, wanted, Client(run.source, reached, bucket, stop, self._tell))

@@ -20,6 +20,7 @@ from shared.events import (
     Execution,
     Flag,
     GivenUp,
+    Hole,
     IndexPrice,
     Marker,
     MarketInfo,
@@ -33,6 +34,7 @@ from shared.events import (
     ServiceEvent,
     ServiceMinute,
     ServiceRecord,
+    SourceRecord,
     SourceState,
     Tally,
     Tick,
@@ -55,6 +57,7 @@ FactKey = tuple[int, str, str, str, str]  # day, source, symbol, kind, id
 InfoKey = tuple[str, str, int, str]  # source, symbol, event time, id
 FlagKey = tuple[str, str, str, str, Origin]  # source, symbol, kind, flag, first
 QuoteKey = tuple[str, int, Decimal, Decimal]  # symbol, event time, bid, ask
+HoleKey = tuple[str, str, str, int]  # source, symbol, kind, first id or start
 Dated = Tick | MarketInfo | ServiceEvent | Order | Execution | Nbbo
 
 Event = TypeVar("Event")
@@ -67,7 +70,7 @@ _candle = msgspec.json.Decoder(CandleRecord).decode
 _service = msgspec.json.Decoder(ServiceRecord).decode
 _minute = msgspec.json.Decoder(MinuteRecord).decode
 _flag = msgspec.json.Decoder(Flag).decode
-_source = msgspec.json.Decoder(SourceState).decode
+_source = msgspec.json.Decoder(SourceRecord).decode
 _run = msgspec.json.Decoder(Run).decode
 _marker = msgspec.json.Decoder(Marker).decode
 _SAMPLE = 512
@@ -111,6 +114,7 @@ class Batch:
     runs: dict[str, Run] = field(default_factory=dict)
     sources: list[SourceState] = field(default_factory=list)
     flags: dict[FlagKey, Flag] = field(default_factory=dict)
+    holes: dict[HoleKey, Hole] = field(default_factory=dict)
     records: int = 0
 
 
@@ -134,7 +138,12 @@ def _take_runs(batch: Batch, place: Place, records: Sequence[Record]) -> None:
 
 
 def _take_sources(batch: Batch, place: Place, records: Sequence[Record]) -> None:
-    batch.sources += [state for record in records if record.value and (state := _read(batch, place, record, _source))]
+    for record in records:
+        event = _read(batch, place, record, _source) if record.value else None
+        if isinstance(event, SourceState):
+            batch.sources.append(event)
+        elif isinstance(event, Hole):
+            batch.holes[event.source, event.symbol, event.kind, event.first or event.start] = event
 
 
 def _take_flags(batch: Batch, place: Place, records: Sequence[Record]) -> None:

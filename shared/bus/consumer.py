@@ -10,6 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
@@ -51,7 +52,10 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 class Consumer:
-    """Polls the partitions of one group member. `uninitialised` wants a `seek`; `generation` grows with every rebalance."""
+    """Polls the partitions of one group member. `uninitialised` wants a `seek`; `generation` grows with every rebalance.
+
+    A sticky member keeps what it can of its partitions when others come and go.
+    """
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class Consumer:
         max_poll_ms: int = 300_000,
         partition_bytes: int = max(FETCH_BYTES, DEAD_LETTER_LIMIT + 64 * 1024),
         fetch_bytes: int = 52_428_800,
+        sticky: bool = False,
     ) -> None:
         self._prefix = kafka.topic_prefix
         self.group = kafka.topic_prefix + group
@@ -80,7 +85,7 @@ class Consumer:
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="none",
             listener=_Listener(self),
-            partition_assignment_strategy=(RangePartitionAssignor,),
+            partition_assignment_strategy=(StickyPartitionAssignor if sticky else RangePartitionAssignor,),
             session_timeout_ms=kafka.session_timeout_ms,
             heartbeat_interval_ms=max(kafka.session_timeout_ms // 4, 1000),
             max_poll_interval_ms=max_poll_ms,
@@ -91,6 +96,7 @@ class Consumer:
         self.uninitialised: set[TopicPartition] = set()
         self.generation = 0
         self._ready: set[TopicPartition] = set()
+        self.settled = False  # false while the group decides anew who owns what
 
     async def start(self) -> None:
         """Joins the group; raises `Unavailable`."""
@@ -107,12 +113,14 @@ class Consumer:
     def lose(self) -> None:
         """All partitions are gone; what was read of them and not committed belongs to the next owner."""
         self.generation += 1
+        self.settled = False
         self._ready.clear()
         self.uninitialised.clear()
 
     def gain(self, assigned: Collection[TopicPartition]) -> None:
         """Assigned partitions stay paused until `seek`."""
         self.generation += 1
+        self.settled = True
         self._ready.clear()
         self.uninitialised = set(assigned)
         if assigned:

@@ -50,6 +50,15 @@ class Log:
             raise Unavailable(f"Kafka: {fault!r}") from fault
         return {tp.partition: (first[tp], end[tp]) for tp in tps}
 
+    async def since(self, topic: Topic, partition: int, at_ms: int) -> int:
+        """The offset of the first record stamped at or after a time, the end where there is none; raises `Unavailable`."""
+        tp = TopicPartition(self._prefix + topic.name, partition)
+        try:
+            found = (await self._client.offsets_for_times({tp: at_ms}))[tp]
+            return int(found.offset) if found is not None else int((await self._client.end_offsets([tp]))[tp])
+        except (KafkaError, TimeoutError) as fault:
+            raise Unavailable(f"Kafka: {fault!r}") from fault
+
     async def read(self, topic: Topic, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
         """Batches of the records in [start, end); compacted offsets are simply absent. Raises `Unavailable`."""
         tp = TopicPartition(self._prefix + topic.name, partition)

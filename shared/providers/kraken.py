@@ -11,12 +11,13 @@ A trade's `side` is the taker's. Acknowledgements and status, heartbeat and pong
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
 from shared import money
 from shared.errors import Rejected
-from shared.events import Quote, Tick, Trade
+from shared.events import Quote, Side, Tick, Trade
 from shared.frames import FAULTS, rejected
 from shared.providers.venue import Opening
 from shared.symbols import dashed
@@ -41,18 +42,40 @@ class _Value(msgspec.Struct, gc=False):
     ask_qty: Decimal | None = None
 
 
+class _Plain(msgspec.Struct, gc=False):
+    """A trade and nothing that `_Value` would refuse."""
+
+    symbol: str
+    side: Side
+    price: msgspec.Raw
+    qty: msgspec.Raw
+    trade_id: int
+    timestamp: str
+
+
+class _PlainFrame(msgspec.Struct, gc=False):
+    channel: Literal["trade"]
+    data: list[_Plain]
+    method: str = ""
+
+
 class _Frame(msgspec.Struct, gc=False):
     channel: str = ""
     method: str = ""
     data: list[msgspec.Raw] | None = None
 
 
+_decode_plain = msgspec.json.Decoder(_PlainFrame).decode
 _decode = msgspec.json.Decoder(_Frame).decode
 _decode_value = msgspec.json.Decoder(_Value).decode
 
 
 def parse(payload: bytes) -> list[Tick | Rejected]:
     """Trades and quotes of one frame, or why one of them is none; empty for control frames. Raises `Rejected` for the whole."""
+    try:  # most frames, a third of the way
+        return [_plain(*msgspec.structs.astuple(value)) for value in _decode_plain(payload).data]
+    except (*FAULTS, ValueError, Rejected):
+        pass
     try:
         frame = _decode(payload)
     except FAULTS as fault:
@@ -89,6 +112,12 @@ def _value(raw: msgspec.Raw, read: Callable[[_Value], Tick]) -> Tick | Rejected:
         return rejected("kraken value", fault)
     except Rejected as fault:
         return fault
+
+
+def _plain(symbol: str, side: Side, price: msgspec.Raw, qty: msgspec.Raw, trade_id: int, timestamp: str) -> Trade:
+    """Raises for whatever is not plain."""
+    values = money.positive(bytes(price).decode()), money.positive(bytes(qty).decode())
+    return Trade(dashed(symbol), symbol, from_iso(timestamp), *values, side, str(trade_id), trade_id)
 
 
 def _trade(value: _Value) -> Trade:

@@ -54,6 +54,7 @@ async def test_a_candle_is_answered_with_every_field_and_every_digit(database_ur
                 "late_count": 1,
                 "revision": 3,
                 "filled": False,
+                "coverage": None,
             }
         ],
         "next_url": None,
@@ -177,6 +178,7 @@ def hole(start: str, end: str, source: str, price: int | None = None) -> dict[st
         **dict.fromkeys(("vwap", "first", "last", "is_closed")),
         **dict.fromkeys(("trade_count", "tick_count", "late_count", "revision"), 0),
         "filled": True,
+        "coverage": None,
     }
 
 

@@ -9,6 +9,8 @@ import msgspec
 from pydantic import SecretStr
 
 from services.api import queries, reader
+from services.api.coverage import Coverage
+from services.api.kept import Recent
 from services.api.queries import Store
 from services.api.reader import Query
 from shared import settings
@@ -84,6 +86,8 @@ class Busy(Store):
 
     def __init__(self, store: Store, connection: Any, changes: list[str]) -> None:
         self.candles = store.candles
+        self.coverage = Recent[Coverage](3600)
+        self.coverage.put(("BTC-USDT", "trade"), {})
         self.reads = 0
         self._store, self._connection, self._changes = store, connection, changes
 
@@ -124,7 +128,7 @@ async def test_nothing_is_kept_past_a_new_session(database_url: str) -> None:
     try:
         right = await rows(held)
         (version,) = await held.fetch(queries.VERSIONS, *PAGE.stored(), 10)
-        held.candles.put(("BTC-USDT", "trade", *version), msgspec.Raw(b'"of another server"'))
+        held.candles.put(("BTC-USDT", "trade", *version, None), msgspec.Raw(b'"of another server"'))
         assert await rows(held) == [b'"of another server"']
         await end_sessions(database_url)
         assert await rows(held) == right

@@ -183,13 +183,14 @@ def _rates(currency: str, book: Book) -> Answer:
 
 
 def _trades(market: Market, query: Mapping[str, str]) -> Answer:
-    """Newest first; `after` pages to older ones, as `cb-after` says."""
+    """Newest first; `after` pages to older ones, as `cb-after` says; `before` leaves those that are not newer than an id out."""
     try:
         limit = max(1, min(int(query.get("limit", str(PAGE))), PAGE))
-        after = int(query.get("after", str(market.last.id + 1)))
+        after = min(int(query.get("after", str(market.last.id + 1))), market.last.id + 1)
+        before = int(query.get("before", "0"))
     except ValueError:
         return Answer(400, b'{"message":"Invalid pagination"}')
-    start = after - limit
+    start = max(after - limit, before + 1)
     trades = [trade for trade in market.since(start, limit) if trade.id < after][::-1]
     rows = b",".join(
         b'{"trade_id":%d,"side":"%s","size":"%s","price":"%s","time":"%s"}'

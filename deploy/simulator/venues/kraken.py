@@ -1,4 +1,4 @@
-"""Kraken WebSocket v2, at /v2: trade and ticker channels, numbers as JSON numbers.
+"""Kraken WebSocket v2, at /v2: trade and ticker channels, numbers as JSON numbers; past trades under /0/public/Trades, after a time in ns.
 
 Trade:  {"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"buy","price":67187.33,"qty":0.01,"ord_type":"market",
          "trade_id":123,"timestamp":"2023-09-25T07:49:37.708706Z"}]}
@@ -20,6 +20,9 @@ from deploy.simulator.venue import Answer, Book, Feed, Request, Session, Stream,
 
 CHANNELS = ("trade", "ticker")
 SNAPSHOT = 50
+PAGE = 1000
+NS = 1000  # in a microsecond
+CODES = {"BTC": "XBT", "DOGE": "XDG"}
 
 
 def native(symbol: str) -> str:
@@ -131,10 +134,48 @@ def _beat(session: Session, book: Book, now: int) -> list[bytes]:
     return [b'{"channel":"heartbeat"}'] if session.streams else []
 
 
+def _pair(native: str) -> str:
+    """`BTC/USD` is XBTUSD in requests."""
+    base, _, quote = native.partition("/")
+    return CODES.get(base, base) + CODES.get(quote, quote)
+
+
 def _answer(request: Request, book: Book) -> Answer:
+    if request.path == "/0/public/Trades":
+        return _trades(request.query, book)
     if request.path == "/0/public/Time":
         return Answer(200, b'{"error":[],"result":{"unixtime":%d}}' % (request.now // SECOND))
     return Answer(404, b'{"error":["EGeneral:Unknown method"]}')
+
+
+def _trades(query: Mapping[str, str], book: Book) -> Answer:
+    """Those after `since`, oldest first, or the newest; errors come with status 200."""
+    market = next((market for name, market in book.items() if query.get("pair") in (name, _pair(name))), None)
+    if market is None:
+        return Answer(200, b'{"error":["EQuery:Unknown asset pair"]}')
+    try:
+        count = max(1, min(int(query.get("count", str(PAGE))), PAGE))
+        since = int(query["since"]) // NS if "since" in query else None
+    except ValueError:
+        return Answer(200, b'{"error":["EGeneral:Invalid arguments"]}')
+    if since is None:
+        trades = market.since(market.last.id + 1 - count, count)
+    else:
+        trades = [trade for trade in market.trades if trade.at > since][:count]
+    rows = b",".join(
+        b'["%s","%s",%d.%06d,"%s","%s","",%d]'
+        % (
+            market.price(trade.price),
+            market.size(trade.size),
+            *divmod(trade.at, SECOND),
+            b"b" if trade.is_buy else b"s",
+            b"l" if trade.size & 1 else b"m",
+            trade.id,
+        )
+        for trade in trades
+    )
+    last = trades[-1].at * NS if trades else (since or 0) * NS
+    return Answer(200, b'{"error":[],"result":{"%s":[%s],"last":"%d"}}' % (_pair(market.native).encode(), rows, last))
 
 
 def _limited(retry_after: int) -> Answer:

@@ -3,6 +3,7 @@
 from services.api.protocol import Endpoint
 from services.api.routes import (
     candles,
+    coverage,
     daily,
     events,
     execution,
@@ -28,6 +29,7 @@ MODULES = (
     ticks,
     symbols,
     sources,
+    coverage,
     runs,
     events,
     metrics,

@@ -1,28 +1,37 @@
 """One source's way into Kafka: frames in order, a bounded number unacknowledged, a heartbeat a second, every outage on record.
 
-A heartbeat is written after everything received before it is acknowledged. What was received and not acknowledged when a fetcher died is
-told as a gap by its successor: from the last acknowledged moment to the new connection.
+A heartbeat is written after everything received before it is acknowledged, and so is what is told on pipeline.sources.v1: a state with its
+checkpoint, holes and their ends. What was received and not acknowledged when a fetcher died is told as a gap by its successor: from the
+last acknowledged moment to the new connection; trades with ids are known one by one, from what the log holds behind the checkpoint.
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
 
+from services.fetcher.live.leases import home
+from services.fetcher.live.watch import Watch
 from services.fetcher.publish import Publisher, Record
 from shared.bus import Log
-from shared.events import Closed, Connection, Gap, Heartbeat, SourceState
+from shared.errors import Rejected
+from shared.events import Closed, Connection, Gap, Heartbeat, Hole, Kind, Progress, SourceState, Trade
 from shared.partitioning import partition
-from shared.records import cloud_event
+from shared.records import TAPE_PAGE, cloud_event, header
 from shared.settings import Fetcher, Kafka
 from shared.telemetry import metrics
 from shared.topics import MARKET_RAW, SOURCES
 
 FLUSH_SECONDS = 0.005
 _state = msgspec.json.Decoder(SourceState).decode
-State = Literal["connected", "disconnected", "closed"]
+State = Literal["connected", "disconnected", "left", "closed"]
+# A predecessor that was only asked to leave says so within this time of what it said last.
+SETTLE_US = 3_000_000
+# What a predecessor received before its checkpoint and got acknowledged behind it lies within this time around it.
+BEFORE_US, BEHIND_US = 2_000_000, 60_000_000
 
 
 def now_us() -> int:
@@ -30,11 +39,27 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-class Lane:
-    """`inherit` first; `take` frames, `connected`/`disconnected`; `run` sends until `stop`, then says that the source is closed."""
+_LEFT = {"connected": "the fetcher before this one died", "left": "the source moved to another fetcher"}
 
-    def __init__(self, kafka: Kafka, fetcher: Fetcher, source: str, provider: str, keys: Sequence[str]) -> None:
+
+class Lane:
+    """`inherit` first; `take` frames, `connected`/`disconnected`; `run` sends until `stop`, then says how the source was left.
+
+    Of `kinds` an outage is a hole for good; the trades of the `watch` are missed one by one.
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        fetcher: Fetcher,
+        source: str,
+        provider: str,
+        keys: Sequence[str],
+        kinds: Sequence[Kind] = (),
+        watch: Watch | None = None,
+    ) -> None:
         self._kafka, self._interval, self._limit = kafka, fetcher.heartbeat_seconds, fetcher.in_flight
+        self._kinds = kinds
         self.source, self._provider = source, provider
         self._publisher = Publisher(kafka, client_id=f"fetcher-{source}", in_flight=fetcher.in_flight)
         self._keys: dict[str, tuple[bytes, int]] = {}
@@ -44,12 +69,17 @@ class Lane:
         self._waiting: list[tuple[int, Record]] = []
         self._room = asyncio.Event()
         self._room.set()
-        self._epoch = now_us()
+        self.epoch = now_us()
+        self.watch = watch
+        self.final = True
+        self._progress: dict[str, Progress] = {}
+        self._told: list[Record] = []
+        self._begun_at = self._upto = 0
         self._state: State = "disconnected"
         self._reason, self._since = "", 0
         self._gap: Gap | None = None
         self.received = self.acknowledged = self.connects = 0
-        self.heard_at = 0
+        self.heard_at = self.connected_at = 0
 
     @property
     def state(self) -> State:
@@ -67,6 +97,8 @@ class Lane:
         self.heard_at = now_us()
         self._waiting.append((place, (key, payload, headers or [], self.heard_at // 1000)))
         self.received += 1
+        if self.watch is not None and not headers:
+            self.watch.frame(payload, self.heard_at)
         if len(self._waiting) >= self._limit:
             self._room.clear()
 
@@ -79,20 +111,30 @@ class Lane:
     def connected(self) -> None:
         """A connection is up: what went by since the last one is a gap."""
         at = now_us()
+        self._begun_at, self.connected_at = self._begun_at or at, at
         if self._since:
             self._gap = Gap(self._since, at, self._reason)
+            if self.watch is not None:
+                self.watch.interrupted(self._reason)
+            for kind in self._kinds:
+                self.tell(Hole(self.source, "", kind, self._since, at, "open", self._reason, at, message="the venue has no history of it"))
         self._state, self._reason, self._since = "connected", "", 0
         self.connects += 1
-        self._control("connection", Connection(self.source, self._epoch, "connected"))
+        self._control("connection", Connection(self.source, self.epoch, "connected"))
         if self._gap:
-            self._control("connection", Connection(self.source, self._epoch, "gap", self._gap.reason))
+            self._control("connection", Connection(self.source, self.epoch, "gap", self._gap.reason))
 
     def disconnected(self, reason: str) -> None:
         """The connection is gone."""
         if self._state == "connected":
             self._since = self.heard_at or now_us()
-            self._control("connection", Connection(self.source, self._epoch, "disconnected", reason))
+            self._control("connection", Connection(self.source, self.epoch, "disconnected", reason))
         self._state, self._reason = "disconnected", reason
+
+    def tell(self, hole: Hole) -> None:
+        """A hole, as it now stands: told once everything taken before is acknowledged."""
+        key = f"{hole.source}|hole|{hole.symbol}|{hole.kind}|{hole.first or hole.start}"
+        self._told.append(self._record("hole", key, hole, f"{hole.source}-{hole.symbol}-{hole.first or hole.start}-{hole.state}"))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sends what is taken; returns when `stop` is set and everything is acknowledged."""
@@ -103,49 +145,107 @@ class Lane:
                 due = time.monotonic() + self._interval
                 await self._beat()
             await asyncio.sleep(FLUSH_SECONDS)
-        self._control("closed", Closed(self.source, self._epoch))
-        self._state = "closed"
+        if self.final:
+            self._control("closed", Closed(self.source, self.epoch))
         await self._send()
+        self._state = "closed" if self.final else "left"
         await self._tell()
         await self._publisher.close()
 
     async def inherit(self) -> None:
         """Before the first connection: what the predecessor left open is a gap from its last acknowledged moment on."""
         async with Log(self._kafka) as log:
-            record = await log.latest(SOURCES, self._home(), self.source.encode())
-        left = _state(record.value) if record and record.value else None
-        if left is not None:
-            self._epoch = max(self._epoch, left.epoch + 1)
+            left = await self._predecessor(log)
+            if left is None:
+                return
+            self.epoch = max(self.epoch, left.epoch + 1)
+            self._begun_at = left.begun_at
             if left.state != "closed":
-                self._since, self._reason = left.at, "the fetcher before this one died"
+                self._since, self._reason = left.at, _LEFT.get(left.state, left.reason)
+            if self.watch is not None and left.progress:
+                self.watch.load(left.progress)
+                for place in sorted(self._partitions):
+                    await self._seen(log, place, left.at)
+                self.watch.interrupted(self._reason or "the source was closed")
+                self._progress = self.watch.snapshot()
+
+    async def _predecessor(self, log: Log) -> SourceState | None:
+        """Its last word; waits a while for it where it is alive."""
+        patience = time.monotonic() + 2 * SETTLE_US / 1e6
+        while True:
+            record = await log.latest(SOURCES, home(self.source), self.source.encode())
+            left = _state(record.value) if record and record.value else None
+            if left is None or record is None or left.state in ("closed", "left"):
+                return left
+            if now_us() - record.timestamp * 1000 > SETTLE_US or time.monotonic() > patience:
+                return left
+            await asyncio.sleep(SETTLE_US / 1e6 / 10)
+
+    async def _seen(self, log: Log, place: int, at: int) -> None:
+        """Trades that are in the log behind the checkpoint."""
+        assert self.watch is not None
+        first = await log.since(MARKET_RAW, place, (at - BEFORE_US) // 1000)
+        _, end = (await log.ranges(MARKET_RAW, [place]))[place]
+        prefix = f"{self.source}|".encode()
+        async for records in log.read(MARKET_RAW, place, first, end):
+            for record in records:
+                if record.key is None or not record.key.startswith(prefix):
+                    continue
+                if header(record.headers, "ce_type") == TAPE_PAGE:
+                    with suppress(Rejected):
+                        self.take_page(record.key[len(prefix) :].decode(), record.value or b"", None)
+                elif not record.headers:
+                    self.watch.frame(record.value or b"", record.timestamp * 1000)
+            if records[-1].timestamp * 1000 > at + BEHIND_US:
+                return
+
+    def take_page(self, native: str, payload: bytes, headers: list[tuple[str, bytes]] | None) -> int:
+        """A page of past trades, which without headers is in the log already; returns how many trades it holds. Raises `Rejected`."""
+        assert self.watch is not None
+        if headers is not None:
+            self.take(native, payload, headers)
+        trades = [value for value in self.watch.tape.parse(payload, native) if isinstance(value, Trade)]
+        self.watch.page(native, [(trade.sequence, trade.event_time) for trade in trades], now_us())
+        return len(trades)
 
     async def _send(self) -> None:
-        waiting, self._waiting, reached = self._waiting, [], self.received
+        waiting, self._waiting, reached, upto = self._waiting, [], self.received, now_us()
+        told, self._told = self._told, []
+        progress = self.watch.snapshot() if self.watch is not None else {}
         by_place: dict[int, list[Record]] = {}
         for place, record in waiting:
             by_place.setdefault(place, []).append(record)
         for place, records in by_place.items():
             await self._publisher.send(MARKET_RAW, place, records)
         await self._publisher.acknowledge()
-        self.acknowledged = reached
+        self.acknowledged, self._progress, self._upto = reached, progress, upto
         if len(self._waiting) < self._limit:
             self._room.set()
+        if told:
+            await self._publisher.send(SOURCES, home(self.source), told)
+            await self._publisher.acknowledge()
 
     async def _beat(self) -> None:
         """Everything taken so far is acknowledged here: `_send` has just returned and nothing awaited since."""
         if self._state == "connected" and not self._waiting:
-            self._control("heartbeat", Heartbeat(self.source, self._epoch, self.received, self.acknowledged))
+            self._control("heartbeat", Heartbeat(self.source, self.epoch, self.received, self.acknowledged))
         await self._tell()
 
     async def _tell(self) -> None:
-        at = self._since if self._state == "disconnected" and self._since else now_us()
+        at = self._since if self._state in ("disconnected", "left") and self._since else self._upto or now_us()
+        # What is missing and not yet on the ledger of holes is not told as received.
+        at = min([at, *(hole.start for known in self._progress.values() for hole in known.missing if not hole.told)])
         counts = (self.received, self.acknowledged, self.connects)
-        state = SourceState(self.source, self._provider, self._epoch, self._state, at, *counts, self._reason, self._gap)
-        headers = cloud_event("source", source=self.source, subject=self.source, event_id=f"{self._epoch}-{at}", time_us=at)
-        record: Record = (self.source.encode(), msgspec.json.encode(state), headers, now_us() // 1000)
+        whole = (self.source, self._provider, self.epoch, self._state, at, *counts, self._reason, self._gap, self._begun_at, self._progress)
+        state = SourceState(*whole)
         self._gap = None
-        await self._publisher.send(SOURCES, self._home(), [record])
+        await self._publisher.send(SOURCES, home(self.source), [self._record("source", self.source, state, f"{self.epoch}-{at}")])
         await self._publisher.acknowledge()
+
+    def _record(self, kind: str, key: str, value: msgspec.Struct, event_id: str) -> Record:
+        at = now_us()
+        headers = cloud_event(kind, source=self.source, subject=self.source, event_id=event_id, time_us=at)
+        return key.encode(), msgspec.json.encode(value), headers, at // 1000
 
     def _control(self, kind: str, value: msgspec.Struct) -> None:
         at = now_us()
@@ -160,6 +260,3 @@ class Lane:
         if len(self._keys) < 10_000:
             self._keys[native] = (key, place)
         return key, place
-
-    def _home(self) -> int:
-        return partition(self.source.encode(), SOURCES.partitions)

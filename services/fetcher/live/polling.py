@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from typing import Any
 
 import httpx
 
@@ -58,21 +57,9 @@ async def run(source: Source, lane: Lane, bucket: Bucket, reporter: Reporter | N
 
 async def _ask(client: httpx.AsyncClient, address: str, tags: dict[str, str], lane: Lane, attempt: int, reporter: Reporter | None) -> None:
     headers = {"If-None-Match": tags[address]} if address in tags else {}
-    begun = time.perf_counter()
-    try:
-        response = await _bounded(client, address, headers)
-    except (httpx.HTTPError, Refused):
-        if reporter is not None:
-            reporter.tell(lane.source, "request", None, time.perf_counter() - begun)
-        raise
-    latency = time.perf_counter() - begun
-    if reporter is not None:
-        reporter.tell(lane.source, "request", response.status_code, latency)
-    metrics.PROVIDER_SECONDS.labels(lane.source, str(response.status_code)).observe(latency)
+    response, latency = await ask(client, address, lane.source, reporter, headers)
     if response.status_code == httpx.codes.NOT_MODIFIED:
         return
-    if response.status_code != httpx.codes.OK:
-        raise Refused(response.status_code, _retry_after(response.headers.get("Retry-After")))
     if tag := response.headers.get("ETag"):
         tags[address] = tag
     said = response_headers(lane.source, address, response.status_code, round(latency * 1000), attempt + 1, now_us())
@@ -80,7 +67,27 @@ async def _ask(client: httpx.AsyncClient, address: str, tags: dict[str, str], la
     await lane.room()
 
 
-async def _bounded(client: httpx.AsyncClient, address: str, headers: dict[str, str]) -> Any:
+async def ask(
+    client: httpx.AsyncClient, address: str, source: str, reporter: Reporter | None, headers: dict[str, str] | None = None
+) -> tuple[httpx.Response, float]:
+    """The answer (200 or 304) and its seconds; told and measured. Raises `Refused` and `httpx.HTTPError`."""
+    begun = time.perf_counter()
+    try:
+        response = await _bounded(client, address, headers or {})
+    except (httpx.HTTPError, Refused):
+        if reporter is not None:
+            reporter.tell(source, "request", None, time.perf_counter() - begun)
+        raise
+    latency = time.perf_counter() - begun
+    if reporter is not None:
+        reporter.tell(source, "request", response.status_code, latency)
+    metrics.PROVIDER_SECONDS.labels(source, str(response.status_code)).observe(latency)
+    if response.status_code not in (httpx.codes.OK, httpx.codes.NOT_MODIFIED):
+        raise Refused(response.status_code, _retry_after(response.headers.get("Retry-After")))
+    return response, latency
+
+
+async def _bounded(client: httpx.AsyncClient, address: str, headers: dict[str, str]) -> httpx.Response:
     """The response, its body read up to the largest raw record."""
     async with client.stream("GET", address, headers=headers) as response:
         body = bytearray()

@@ -1,27 +1,38 @@
-"""The live sources of this fetcher: started from the settings, changed at run time through its own port."""
+"""The live sources of this replica: those it owns, as the settings or a later change want them; each a task, started again if it fails.
+
+A change through any replica's port goes over the log, so that it reaches the owner, and holds over the settings from then on.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.fetcher.live import polling, session
-from services.fetcher.live.bucket import Bucket
-from services.fetcher.live.lane import Lane
+from services.fetcher.live.bucket import Bucket, Buckets
+from services.fetcher.live.choice import checked, watched
+from services.fetcher.live.lane import Lane, now_us
+from services.fetcher.live.leases import Leases, home
+from services.fetcher.live.repair import Repair
 from shared.backoff import delay
+from shared.bus import Log, Producer
 from shared.bus.outlet import Outlet
 from shared.bus.reporter import BEAT_SECONDS, Reporter
-from shared.errors import Rejected, Unavailable
-from shared.providers import POLLING, STREAMING
+from shared.errors import Unavailable
+from shared.events import SourceWanted
+from shared.providers import POLLING
 from shared.providers.venue import Budget
+from shared.records import cloud_event
 from shared.settings import Settings, Source
-from shared.symbols import canonical
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
 from shared.time import to_iso
+from shared.topics import SOURCES
 
 
 @dataclass(slots=True)
@@ -30,35 +41,27 @@ class _Running:
 
     source: Source
     lane: Lane
+    repair: Repair | None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
 
-def checked(source: Source) -> Source:
-    """The source with canonical symbols; raises `ValueError` saying what its provider does not offer."""
-    streams = STREAMING.get(source.provider)
-    if source.channels and (streams is None or set(source.channels) - set(streams.CHANNELS)):
-        offered = ", ".join(streams.CHANNELS) if streams else "none"
-        raise ValueError(f"provider {source.provider!r} streams {offered}, not {', '.join(source.channels)}")
-    if not source.channels and source.provider not in POLLING:
-        raise ValueError(f"provider {source.provider!r} cannot be polled; these can: {', '.join(POLLING)}")
-    if source.name != source.provider and not source.name.startswith(source.provider + "-"):
-        raise ValueError(f"a source is named after its provider: {source.provider} or {source.provider}-…, not {source.name}")
-    try:
-        return source.model_copy(update={"symbols": [canonical(symbol) for symbol in source.symbols]})
-    except Rejected as fault:
-        raise ValueError(fault.message) from None
-
-
 class Sources:
-    """Every source its own task; one that fails is started again."""
+    """`run` takes and leaves sources as the leases say."""
 
     def __init__(self, settings: Settings, health: Health) -> None:
         self._settings, self._health = settings, health
+        self._configured: dict[str, Source] = {}
         self._running: dict[str, _Running] = {}
-        self._buckets: dict[str, Bucket] = {}
+        self._ending: dict[str, asyncio.Task[None]] = {}
+        self._leases, self.buckets = Leases(settings.kafka), Buckets()
         self._outlet = Outlet(settings.kafka, client_id="fetcher-requests")
         self.reporter = Reporter(self._outlet) if settings.telemetry.report_requests else None
+
+    @property
+    def connected(self) -> bool:
+        """Whether this replica is a member of the group."""
+        return self._leases.connected
 
     def routes(self) -> tuple[Route, ...]:
         """For the fetcher's own port."""
@@ -69,24 +72,40 @@ class Sources:
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Runs the settings' sources until `stop`."""
-        for source in self._settings.fetcher.sources:
-            self.start(checked(source))
-        sending = asyncio.create_task(self._outlet.run())
+        """Runs this replica's sources until `stop`; then they go on elsewhere."""
+        self._configured = {source.name: checked(source) for source in self._settings.fetcher.sources}
+        sending, beating = asyncio.create_task(self._outlet.run()), asyncio.create_task(self._beat())
+        attempt = 0
         while not stop.is_set():
             self._health.beat("sources")
+            try:
+                await self._leases.turn()
+                attempt = 0
+            except Unavailable as fault:
+                log().warning("sources are not shared out", reason=str(fault), attempt=attempt)
+                await asyncio.sleep(delay(attempt))
+                attempt += 1
+            self.buckets.share(self._leases.share)
+            self._reconcile()
+        for name in list(self._running):
+            self._end(name, final=False)
+        await asyncio.gather(*self._ending.values())
+        await self._leases.close()
+        beating.cancel()
+        await self._outlet.close()
+        sending.cancel()
+        await asyncio.gather(sending, beating, return_exceptions=True)
+
+    async def _beat(self) -> None:
+        while True:
             if self.reporter is not None:
                 self.reporter.beat()
             await asyncio.sleep(BEAT_SECONDS)
-        await asyncio.gather(*(self.end(name) for name in list(self._running)))
-        await self._outlet.close()
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
 
     def bucket(self, provider: str, per_minute: int = 0) -> Bucket:
         """The venue's budget, shared by whoever asks it here; the first to ask says what it is."""
         venue = POLLING[provider]
-        return self._buckets.setdefault(venue.REST, Bucket(Budget(per_minute, 60) if per_minute else venue.BUDGET))
+        return self.buckets.of(venue.REST, Budget(per_minute, 60) if per_minute else venue.BUDGET)
 
     def status(self) -> list[dict[str, object]]:
         """Each source: state, last success, budget left."""
@@ -104,20 +123,51 @@ class Sources:
             for name, one in self._running.items()
         ]
 
-    def start(self, source: Source) -> None:
-        """Begins a source."""
-        streaming = STREAMING.get(source.provider)
-        keys = [streaming.native(symbol) for symbol in source.symbols] if source.channels and streaming else [""]
-        lane = Lane(self._settings.kafka, self._settings.fetcher, source.name, source.provider, keys)
-        running = self._running[source.name] = _Running(source, lane)
-        running.task = asyncio.create_task(self._keep(running))
+    def _reconcile(self) -> None:
+        """Starts and ends sources until those that run are those that should."""
+        self._ending = {name: task for name, task in self._ending.items() if not task.done()}
+        wanted = self._wanted()
+        for name, running in list(self._running.items()):
+            if name not in wanted:
+                self._end(name, final=True)
+            elif self._leases.lost(name) or running.source != wanted[name] or self._leases.epochs.get(name, 0) > running.lane.epoch:
+                self._end(name, final=False)
+        for name, source in wanted.items():
+            if name not in self._running and name not in self._ending and self._leases.owns(name):
+                self._start(source)
 
-    async def end(self, name: str) -> None:
-        """Stops a source for good; everything it received is acknowledged first."""
+    def _wanted(self) -> dict[str, Source]:
+        """What the settings say, and what was asked for since."""
+        found = dict(self._configured)
+        for name, asked in self._leases.wanted.items():
+            found.pop(name, None)
+            if asked.settings is not None:
+                try:
+                    found[name] = checked(Source.model_validate(asked.settings))
+                except (ValidationError, ValueError) as fault:
+                    log().error("no such source", source=name, reason=str(fault))
+        return found
+
+    def _start(self, source: Source) -> None:
+        choice = watched(source)
+        lane = Lane(self._settings.kafka, self._settings.fetcher, source.name, source.provider, choice.keys, choice.kinds, choice.watch)
+        repair = None
+        if choice.watch is not None:
+            tape = choice.watch.tape
+            bucket = self.buckets.of(tape.REST, tape.BUDGET)
+            repair = Repair(lane, choice.watch, choice.symbols, choice.base, bucket, self.reporter, streamed=not choice.followed)
+        running = self._running[source.name] = _Running(source, lane, repair)
+        running.task = asyncio.create_task(self._keep(running))
+        log().info("source taken", source=source.name, epoch=lane.epoch)
+
+    def _end(self, name: str, *, final: bool) -> None:
+        """Everything the source received is acknowledged before it has ended; `final`: it does not go on elsewhere."""
         running = self._running.pop(name)
+        running.lane.final = final
         running.stop.set()
         if running.task is not None:
-            await running.task
+            self._ending[name] = running.task
+        log().info("source left", source=name, final=final)
 
     async def _keep(self, running: _Running) -> None:
         attempt = 0
@@ -131,17 +181,28 @@ class Sources:
                 attempt += 1
 
     async def _work(self, running: _Running) -> None:
-        source, lane = running.source, running.lane
+        lane = running.lane
         await lane.inherit()
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(lane.run(running.stop))
-            if source.channels:
-                reading = group.create_task(session.run(source, lane))
-            else:
-                reading = group.create_task(polling.run(source, lane, self.bucket(source.provider), self.reporter))
+            others = [group.create_task(self._read(running))]
+            if running.repair is not None:
+                others.append(group.create_task(running.repair.run()))
             await running.stop.wait()
-            reading.cancel()
-            await asyncio.wait([reading, sending])
+            for task in others:
+                task.cancel()
+            await asyncio.wait([*others, sending])
+
+    async def _read(self, running: _Running) -> None:
+        source, lane, repair = running.source, running.lane, running.repair
+        if repair is not None and repair.follows:
+            await repair.follow(source.interval_seconds)
+        elif source.channels:
+            if repair is not None:
+                await repair.anchor()
+            await session.run(source, lane)
+        else:
+            await polling.run(source, lane, self.bucket(source.provider), self.reporter)
 
     async def _list(self, request: Request) -> Response:
         found = [
@@ -155,15 +216,42 @@ class Sources:
             source = checked(Source.model_validate({**await request.json(), "name": request.path_params["name"]}))
         except (ValidationError, ValueError, TypeError) as fault:
             said = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in fault.errors()) if isinstance(fault, ValidationError) else str(fault)
-            return JSONResponse({"title": "not a source", "status": 422, "detail": said}, 422, media_type="application/problem+json")
-        if source.name in self._running:
-            await self.end(source.name)
-        self.start(source)
-        return JSONResponse(source.model_dump(), 201)
+            return _problem("not a source", 422, said)
+        return await self._ask(source.name, source.model_dump(mode="json"), JSONResponse(source.model_dump(), 201))
 
     async def _delete(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in self._running:
-            return JSONResponse({"title": "no such source", "status": 404, "detail": name}, 404, media_type="application/problem+json")
-        await self.end(name)
-        return Response(status_code=204)
+        try:
+            known = await self._known(name)
+        except Unavailable as fault:
+            return _problem("not available", 503, str(fault))
+        return await self._ask(name, None, Response(status_code=204)) if known else _problem("no such source", 404, name)
+
+    async def _known(self, name: str) -> bool:
+        """Whether the source is to run, here or elsewhere."""
+        async with Log(self._settings.kafka) as reader:
+            record = await reader.latest(SOURCES, home(name), _wanted_key(name))
+        if record is None or not record.value:
+            return name in self._configured
+        return msgspec.json.decode(record.value, type=SourceWanted).settings is not None
+
+    async def _ask(self, name: str, settings: dict[str, Any] | None, done: Response) -> Response:
+        """Puts the change into the log; its owner follows it."""
+        at = now_us()
+        value = msgspec.json.encode(SourceWanted(name, at, settings))
+        headers = cloud_event("wanted", source=name, subject=name, event_id=f"{name}-wanted-{at}", time_us=at)
+        try:
+            async with Producer(self._settings.kafka, client_id="fetcher-wanted") as producer:
+                producer.add(SOURCES, home(name), _wanted_key(name), value, headers)
+                await producer.flush()
+        except Unavailable as fault:
+            return _problem("not available", 503, str(fault))
+        return done
+
+
+def _wanted_key(name: str) -> bytes:
+    return f"{name}|wanted".encode()
+
+
+def _problem(title: str, status: int, detail: str) -> Response:
+    return JSONResponse({"title": title, "status": status, "detail": detail}, status, media_type="application/problem+json")

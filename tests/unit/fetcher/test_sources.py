@@ -6,7 +6,7 @@ import time
 import pytest
 
 from services.fetcher.live.bucket import Bucket
-from services.fetcher.live.sources import checked
+from services.fetcher.live.choice import checked
 from shared.providers.venue import Budget
 from shared.settings import Source
 
@@ -19,7 +19,7 @@ def test_symbols_of_a_source_are_made_canonical() -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"name": "binance", "provider": "binance", "channels": ["matches"]}, "streams trade, aggTrade, bookTicker, not matches"),
+        ({"name": "binance", "provider": "binance", "channels": ["matches"]}, "streams trade, aggTrade, bookTicker, history, not matches"),
         (
             {"name": "kraken", "provider": "kraken"},
             "cannot be polled; these can: binance, coinbase, coincap, coingecko, coingecko-markets, coinpaprika",

@@ -143,6 +143,8 @@ class PostgresSink:
             await ledger.tally(connection, self._cluster, batch.tallies)
         if batch.sources:
             await sources.update(connection, batch.sources)
+        if batch.holes:
+            await sources.keep(connection, batch.holes)
         if batch.flags:
             await flags.store(connection, batch.flags)
 

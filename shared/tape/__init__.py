@@ -1,0 +1,70 @@
+"""Past trades by their ids: how a venue is asked for those that a stream did not bring, one venue a file, and what its answers hold.
+
+A page's trades have the ids and values of the stream's, so the store knows those that it has. A page does not name its symbol: the record's
+key does.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from shared.errors import Rejected
+from shared.events import Kind, Tick, Trade
+from shared.providers import PROVIDERS, TRADE_ROWS
+from shared.providers.venue import Budget
+from shared.tape import binance, coinbase, kraken
+from shared.tape.asking import Asked, Wanted
+
+__all__ = ["FOLLOW", "TAPES", "Asked", "Ids", "Tape", "Wanted", "ids_of", "kind_of"]
+
+
+class Tape(Protocol):
+    """What a venue's file offers."""
+
+    REST: str
+    BUDGET: Budget
+    PAGE: int  # trades
+
+    @property
+    def CHANNELS(self) -> tuple[str, ...]:  # noqa: N802 a module's constant
+        """Of the stream: those whose trades have ids without holes."""
+
+    def page(self, base: str, wanted: Wanted) -> Asked:
+        """Where to ask for the first trades of a range that fit a page."""
+
+    def following(self, base: str, native: str, channel: str, last: int, at: int) -> Asked:
+        """Where to ask for what came after the trade with the id `last`, executed at `at` us."""
+
+    def newest(self, base: str, native: str, channel: str) -> Asked:
+        """Where to ask for the newest trade."""
+
+    def parse(self, payload: bytes, native: str) -> Sequence[Tick | Rejected]:
+        """The trades of a page; raises `Rejected` for the whole, yields it for one of them."""
+
+
+TAPES: dict[str, Tape] = {"binance": binance, "coinbase": coinbase, "kraken": kraken}
+# A source with this channel asks for its trades in pages, each from where the last one ended.
+FOLLOW = "history"
+_KINDS: dict[str, Kind] = {"bookTicker": "quote", "ticker": "quote"}
+
+
+Ids = Callable[[bytes], Sequence[tuple[str, int, int]]]
+
+
+def ids_of(provider: str) -> Ids:
+    """Gives the trades of a frame as (native symbol, id, time in us): those that the transformer will take, none of what it rejects."""
+    parse, row = PROVIDERS[provider].parse, TRADE_ROWS.get(provider)
+
+    def ids(payload: bytes) -> Sequence[tuple[str, int, int]]:
+        if row is not None and (plain := row(payload)) is not None:
+            return ((plain[0], plain[1][1], plain[1][0]),)
+        try:
+            return [(value.native_symbol, value.sequence, value.event_time) for value in parse(payload) if isinstance(value, Trade)]
+        except Rejected:
+            return ()
+
+    return ids
+
+
+def kind_of(channel: str) -> Kind:
+    """What a stream's channel brings."""
+    return _KINDS.get(channel, "trade")
