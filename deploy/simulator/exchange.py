@@ -179,6 +179,9 @@ class Exchange:
         """The venue's markets, each with one trade so that there is a price; of two symbols with one name here the first is listed."""
         settings = self.settings
         first_id = now // 100 if settings.first_id == "clock" else None
+        rate = settings.rate if venue.kind == "trade" else settings.price_rate
+        # Venues that tell of a price less often tell of the same one.
+        steps = min(max(1, round(settings.rate / rate)), 1000) if rate else 1
         book: dict[str, Market] = {}
         self.books[venue.name] = book
         if venue.kind == "past":
@@ -194,10 +197,11 @@ class Exchange:
                 first_id=first_id,
                 history=settings.history,
                 precision=venue.precision,
+                steps=steps,
             )
             book[market.native] = self._markets[market.key] = market
             self.issue(market)
-            self.rates[market.key] = settings.rate if venue.kind == "trade" else settings.price_rate
+            self.rates[market.key] = rate
             self.set_rate([market], None)
 
     def _cut(self, rule: Rule, now: int) -> None:

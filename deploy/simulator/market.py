@@ -1,5 +1,7 @@
 """One symbol's market at one venue: a seeded geometric random walk on a tick grid, trade after trade.
 
+The level that prices are around is the asset's own: venues that have issued as many trades agree on it.
+
 Invariant: the n-th trade's price, size, side and id depend on (seed, venue, symbol, n) alone; the caller's clock only stamps it.
 """
 
@@ -65,22 +67,33 @@ def listing(symbol: str) -> Listing:
 class Market:
     """The state of one market and its newest trades; `native` is the venue's own name of the symbol.
 
-    Times are cut to `precision` us, the venue's own resolution, so that the log says what the frames say.
+    `steps` is how far the level goes from one trade to the next. Times are cut to `precision` us, the venue's own resolution, so that the
+    log says what the frames say.
     """
 
     def __init__(
-        self, seed: int, venue: str, listing: Listing, native: str, *, first_id: int | None = None, history: int = 5_000, precision: int = 1
+        self,
+        seed: int,
+        venue: str,
+        listing: Listing,
+        native: str,
+        *,
+        first_id: int | None = None,
+        history: int = 5_000,
+        precision: int = 1,
+        steps: int = 1,
     ) -> None:
         self.venue, self.listing, self.native = venue, listing, native
         self.name = native.encode()
         self.key = f"{venue}/{listing.symbol}"
         self._rng = random.Random(f"{seed}/{venue}/{listing.symbol}")  # noqa: S311 a market, not a secret
+        self._walk = random.Random(f"{seed}/{listing.base}")  # noqa: S311 a market, not a secret
         seeded = self._rng.randrange(10**6, 10**9)
         self.first_id = seeded if first_id is None else first_id
         self.count = 0
         self.volume, self.high, self.low = 0, 0, listing.start
         self.trades: deque[Trade] = deque(maxlen=history)
-        self._precision = precision
+        self._precision, self._steps = precision, steps
         self._level = self._start = float(listing.start)
         self._half = max(1, round(listing.start * SPREAD / 2))
         # The mean trade is worth some thousand units of the quote currency.
@@ -95,10 +108,11 @@ class Market:
 
     def issue(self, now: int) -> Trade:
         """The next trade, at `now` us or at the last one's time if that is later."""
-        uniform, bits = self._rng.random, self._rng.getrandbits(33)
-        # The sum of three uniform numbers, scaled to a deviation of one, is normal enough and quick.
-        step = 2 * (uniform() + uniform() + uniform()) - 3
-        self._level *= 1 + STEP * step + PULL * (self._start / self._level - 1)
+        walk, uniform, bits = self._walk.random, self._rng.random, self._rng.getrandbits(33)
+        for _ in range(self._steps):
+            # The sum of three uniform numbers, scaled to a deviation of one, is normal enough and quick.
+            step = 2 * (walk() + walk() + walk()) - 3
+            self._level *= 1 + STEP * step + PULL * (self._start / self._level - 1)
         half, depth = self._half, self._depth
         middle = max(int(self._level), half + 1)
         bid, ask = middle - half, middle + half

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from deploy.simulator.market import Listing, Market, Trade, listing
 
-FIRST_OF_SEED_ONE = [(771770090, 6717966, 427295, True), (771770091, 6717884, 5881399, True), (771770092, 6719164, 8341952, True)]
+FIRST_OF_SEED_ONE = [(771770090, 6718364, 2147477, True), (771770091, 6719040, 770814, True), (771770092, 6719296, 1366700, True)]
 TIMES = st.lists(st.integers(0, 10**15), min_size=1, max_size=60)
 
 
@@ -32,6 +32,14 @@ def test_the_same_seed_gives_the_same_trades_whatever_the_clock(seed: int, times
     one, other = market(seed), market(seed)
     stamped = [(trade.id, trade.price, trade.size, trade.is_buy) for trade in map(one.issue, times)]
     assert stamped == run(other, len(times))
+
+
+def test_venues_agree_on_the_level_however_often_they_tell_of_it() -> None:
+    one, other, seldom = market(), market(venue="kraken"), market(venue="coingecko", steps=15)
+    for of, count in ((one, 3000), (other, 3000), (seldom, 200)):
+        run(of, count)
+    prices = [of.last.price for of in (one, other, seldom)]
+    assert max(prices) - min(prices) < one.listing.start // 10_000
 
 
 def test_another_seed_venue_or_symbol_gives_other_trades() -> None:
