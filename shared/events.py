@@ -87,7 +87,8 @@ class IndexPrice(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="i
 class Bar(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="bar", omit_defaults=True):
     """What traded in [event_time, event_time + interval), summed up by the venue. A source's bars all have one interval.
 
-    Its start is its identity, so a venue that says another thing of the same time restates it: the newest of several copies holds.
+    Its start is its identity, so a venue that says another thing of the same time restates it: the newest of several copies holds. Its
+    `sequence` is its receive time.
     """
 
     kind: ClassVar[Kind] = "bar"
@@ -149,7 +150,8 @@ class Candle(msgspec.Struct, frozen=True, gc=False, tag_field="kind_of", tag="ca
     """Open, high, low, close of a source's symbol over [start, start + interval), with what its merge needs.
 
     Volumes are null for kinds that have none (quote, index). `first` and `last` are (event_time, sequence, id) of the extremes.
-    `revision` is the number of distinct ticks; of two candles the one with the greater (revision, is_closed, from_store) holds.
+    `revision` is the number of distinct ticks, of a bar's candle the receive time of the bar; of two candles the one with the greater
+    (revision, is_closed, from_store) holds.
     """
 
     source: str
@@ -176,8 +178,8 @@ class Candle(msgspec.Struct, frozen=True, gc=False, tag_field="kind_of", tag="ca
 
     @property
     def revision(self) -> int:
-        """Grows with every distinct tick."""
-        return self.tick_count
+        """Grows with every distinct tick, and where a bar is restated."""
+        return self.last[1] if self.kind == "bar" else self.tick_count
 
     @property
     def end(self) -> int:

@@ -118,7 +118,9 @@ def complete(tick: Fact, raw: Raw, origin: Origin, max_skew: int, n: int = 0) ->
     if isinstance(tick, Bar):
         if at % MINUTE:
             raise Rejected("bad_timestamp", f"the bar of {tick.native_symbol[:40]!r} starts at {to_iso(at)}, not on a minute")
-        return msgspec.structs.replace(tick, event_time=at, bar_id=f"{tick.interval // SECOND}s@{to_iso(at)}", **_named(envelope))
+        return msgspec.structs.replace(
+            tick, event_time=at, bar_id=f"{tick.interval // SECOND}s@{to_iso(at)}", sequence=raw.received_at, **_named(envelope)
+        )
     index: IndexPrice = tick  # type: ignore[assignment]
     index_id = _storable(index.index_id) or fact_id(raw.source, index.symbol, at, (index.price,), n)
     return msgspec.structs.replace(index, event_time=at, index_id=index_id, **_named(envelope))

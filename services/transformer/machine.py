@@ -15,12 +15,11 @@ from services.transformer.outputs import Output
 from services.transformer.protocol import Flow, Raw
 from services.transformer.tallies import BLOCK, Tallies
 from services.transformer.windows import Key, Windows
-from shared.aggregations import candles
+from shared.aggregations import Aggregation, candles
 from shared.errors import Rejected
 from shared.events import Closed, Connection, Heartbeat, Marker, MarketInfo, Origin
 from shared.frames import FAULTS, rejected
 from shared.records import Record, control_kind
-from shared.time import MINUTE
 
 Control = Heartbeat | Closed | Connection | Marker
 _CONTROLS: dict[str, Callable[[bytes], Control]] = {
@@ -37,11 +36,12 @@ class Machine:
     def __init__(self, flow: Flow, partition: int, at: Checkpoint, rules: Rules, *, publish: bool = True) -> None:
         self._flow, self._partition, self._rules, self._publish = flow, partition, rules, publish
         self._key = flow.aggregation.key if flow.aggregation is not None else None
+        self._aggregation: Aggregation = flow.aggregation or candles
         self._epoch = at.epoch
         self.next_offset = at.next_offset
         self._log_time, self._next_emit, self._emitted_at = at.log_time, at.next_emit, at.emitted_at
         self.clocks = {source: msgspec.structs.replace(clock) for source, clock in at.clocks.items()}
-        self.windows = Windows(at.epoch, partition, set(at.given_up), flow.aggregation or candles)
+        self.windows = Windows(at.epoch, partition, set(at.given_up), self._aggregation)
         self._tallies = Tallies(flow.topic.name, partition, at.epoch, at.block, at.counts)
 
     def checkpoint(self) -> Checkpoint:
@@ -137,7 +137,7 @@ class Machine:
         clock = self.clocks.get(key[0])
         if clock is None:
             clock = self.clocks[key[0]] = Clock()
-        if late := key[-1] + MINUTE <= clock.watermark:
+        if late := self._aggregation.closes(key) <= clock.watermark:
             event = msgspec.structs.replace(event, late=late)
         else:
             log_time = record.timestamp * 1000
@@ -146,7 +146,7 @@ class Machine:
                 self._flow.entered(record, event, clock, window)
         if self._publish:
             yield self._flow.event(event)
-        clock.event(event.event_time, self._log_time, self._rules)
+        clock.event(self._aggregation.reached(event), self._log_time, self._rules)
         yield from self._close(key[0], clock)
 
     def _close(self, source: str, clock: Clock) -> Iterator[Output]:
@@ -193,12 +193,12 @@ class Machine:
             return
         try:
             for event in self._flow.events(raw, self._origin(record), self._rules.max_skew):
-                if not isinstance(event, Rejected):
+                if not isinstance(event, Rejected | MarketInfo):
                     self._restore(self._key(event), event, record)
         except Rejected:
             return  # it was dead-lettered when it was first read
 
     def _restore(self, key: Key, event: Any, record: Record) -> None:
         clock = self.clocks.get(key[0])
-        if clock is None or key[-1] + MINUTE > clock.watermark:
+        if clock is None or self._aggregation.closes(key) > clock.watermark:
             self.windows.add(key, event, record.timestamp * 1000, dirty=record.offset >= self._emitted_at)

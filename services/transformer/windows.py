@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from shared.aggregations import Aggregation, candles
-from shared.events import Origin
-from shared.time import LATEST, MINUTE
+from shared.events import Bar, Origin
+from shared.time import LATEST
 
 Key = tuple[Any, ...]  # whose window it is first, its start last
 
@@ -15,17 +15,24 @@ FAR = LATEST
 class Window:
     """A fold and the rows not folded yet, the ids it holds, and the offset and log time it began at; `dirty` since last published."""
 
-    __slots__ = ("_fold", "dirty", "first_offset", "ids", "key", "last", "opened_at", "rows")
+    __slots__ = ("_fold", "_new", "dirty", "first_offset", "ids", "key", "last", "opened_at", "rows")
 
     def __init__(self, aggregation: Aggregation, key: Key, offset: int, log_time: int) -> None:
         self.key = key
-        self._fold = aggregation.Fold()
+        self._new = aggregation.Fold
+        self._fold = self._new()
         self.rows: list[Any] = []
         self.ids: set[str] = set()
         self.first_offset = offset
         self.opened_at = log_time
         self.dirty = False
         self.last = (offset, 0)  # offset and index of the newest event
+
+    def clear(self) -> None:
+        """Forgets what it holds: a window of bars has one, and that is being restated."""
+        self._fold = self._new()
+        self.rows.clear()
+        self.ids.clear()
 
     def partial(self, epoch: int, partition: int, *, closed: bool = False) -> Any:
         """The window's aggregate as it stands."""
@@ -39,11 +46,12 @@ class Windows:
 
     def __init__(self, epoch: int, partition: int, given_up: set[Key] | None = None, aggregation: Aggregation = candles) -> None:
         self._place, self._aggregation = (epoch, partition), aggregation
+        self._closes = aggregation.closes
         self._open: dict[str, dict[Key, Window]] = {}
         self.given_up: set[Key] = given_up or set()
         self._ends: dict[str, int] = {}
         for key in self.given_up:
-            self._ends[key[0]] = min(self.first_end(key[0]), key[-1] + MINUTE)
+            self._ends[key[0]] = min(self.first_end(key[0]), self._closes(key))
 
     def at(self, key: Key, offset: int, log_time: int) -> Window | None:
         """The open window of that key, made if need be; None for one that was given up."""
@@ -51,12 +59,14 @@ class Windows:
         window = opened.get(key)
         if window is None and key not in self.given_up:
             window = opened[key] = Window(self._aggregation, key, offset, log_time)
-            self._ends[key[0]] = min(self.first_end(key[0]), key[-1] + MINUTE)
+            self._ends[key[0]] = min(self.first_end(key[0]), self._closes(key))
         return window
 
     def add(self, key: Key, event: Any, log_time: int, *, dirty: bool = True) -> None:
-        """Takes an event into its window, once per id; `dirty` unless it was published before a restart."""
+        """Takes an event into its window, once per id, but for bars: of those the last holds. `dirty` unless it was published already."""
         window, taken = self.at(key, event.origin.offset, log_time), self._aggregation.row(event)
+        if window is not None and isinstance(event, Bar):
+            window.clear()
         if window is not None and taken[2] not in window.ids:
             window.ids.add(taken[2])
             window.rows.append(taken)
@@ -72,10 +82,10 @@ class Windows:
         if watermark < self.first_end(source):
             return
         opened = self._open.get(source, {})
-        for key in sorted(key for key in opened if key[-1] + MINUTE <= watermark):
+        for key in sorted(key for key in opened if self._closes(key) <= watermark):
             yield opened.pop(key).partial(*self._place, closed=True)
-        self.given_up -= {key for key in self.given_up if key[0] == source and key[-1] + MINUTE <= watermark}
-        left = [key[-1] + MINUTE for key in (*opened, *self.given_up) if key[0] == source]
+        self.given_up -= {key for key in self.given_up if key[0] == source and self._closes(key) <= watermark}
+        left = [self._closes(key) for key in (*opened, *self.given_up) if key[0] == source]
         self._ends[source] = min(left, default=FAR)
 
     def changed(self) -> Iterator[Any]:
@@ -102,7 +112,7 @@ class Windows:
 
     def end(self, source: str) -> int:
         """The end of the source's last open window; 0 without one."""
-        return max((key[-1] + MINUTE for key in self._open.get(source, ())), default=0)
+        return max((self._closes(key) for key in self._open.get(source, ())), default=0)
 
     def __len__(self) -> int:
         return sum(len(opened) for opened in self._open.values())

@@ -30,6 +30,12 @@ class Aggregation(Protocol):
     def key(self, event: Any) -> Any:
         """The window of an event."""
 
+    def closes(self, key: Any) -> int:
+        """The watermark at which the window closes, us."""
+
+    def reached(self, event: Any) -> int:
+        """The time that its source has reached, us, since it said this."""
+
     def row(self, event: Any) -> Any:
         """What the fold takes from an event."""
 

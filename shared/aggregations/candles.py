@@ -105,6 +105,16 @@ def key(tick: Tick) -> Key:
     return tick.source, tick.symbol, tick.kind, floor(tick.event_time, MINUTE)
 
 
+def closes(key: Key) -> int:
+    """The watermark at which a window closes: its end. A bar is said after its end, and restated: its window is open for a minute more."""
+    return key[3] + (2 * MINUTE if key[2] == "bar" else MINUTE)
+
+
+def reached(tick: Tick) -> int:
+    """The time that a source has reached: a bar tells of all that happened until its end."""
+    return tick.event_time + tick.interval if isinstance(tick, Bar) else tick.event_time
+
+
 def row(tick: Tick) -> Row | BarRow:
     """What a candle takes from a tick."""
     if type(tick) is Trade:

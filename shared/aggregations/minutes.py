@@ -93,6 +93,16 @@ def key(event: ServiceEvent) -> Key:
     return event.service, floor(event.event_time, MINUTE)
 
 
+def closes(key: Key) -> int:
+    """The watermark at which a window closes: its end."""
+    return key[1] + MINUTE
+
+
+def reached(event: ServiceEvent) -> int:
+    """An event tells of its own time."""
+    return event.event_time
+
+
 def row(event: ServiceEvent) -> Row:
     """What a minute takes from an event."""
     return event.event_time, 0, event.event_id, event.latency_ms, event.status_code

@@ -10,8 +10,19 @@ from typing import Protocol
 from shared.aggregations.candles import Row
 from shared.errors import Rejected
 from shared.events import Fact
-from shared.providers import binance, coinbase, coincap, coingecko, coingecko_markets, coinpaprika, kraken, polygon, prices_csv
-from shared.providers.venue import History, Polling, Priced, Streaming
+from shared.providers import (
+    binance,
+    coinbase,
+    coincap,
+    coingecko,
+    coingecko_markets,
+    coinpaprika,
+    kraken,
+    polygon,
+    polygon_stream,
+    prices_csv,
+)
+from shared.providers.venue import History, Login, Polling, Priced, Streaming
 
 
 class Provider(Protocol):
@@ -38,7 +49,10 @@ PROVIDERS: dict[str, Provider] = {
 }
 
 
-STREAMING: dict[str, Streaming] = {"binance": binance, "coinbase": coinbase, "kraken": kraken}
+STREAMING: dict[str, Streaming] = {"binance": binance, "coinbase": coinbase, "kraken": kraken, "polygon": polygon_stream}
+LOGINS: dict[str, Login] = {"polygon": polygon_stream}
+# Their frames tell of many symbols at once, so all of a source's have one key.
+TOGETHER = frozenset({"polygon"})
 # What a snapshot may ask, in the order in which it does: a primary and its fallbacks.
 PRICED: dict[str, Priced] = {
     "coingecko": coingecko,

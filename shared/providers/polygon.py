@@ -23,6 +23,7 @@ from shared.events import Bar, Tick
 from shared.exchange import day_of
 from shared.frames import FAULTS, rejected
 from shared.money import EXACT
+from shared.providers import polygon_stream
 from shared.providers.venue import Budget
 from shared.symbols import canonical
 from shared.time import DAY, MINUTE, from_ms
@@ -62,7 +63,9 @@ def authorized(key: str, base: str) -> Mapping[str, str]:
 
 
 def native_symbol(payload: bytes) -> str:
-    """The ticker of an answer."""
+    """The ticker of an answer; none of a frame, which may tell of many."""
+    if payload[:1] == b"[":
+        return ""
     try:
         return _decode(payload).ticker[:64]
     except FAULTS:
@@ -86,7 +89,9 @@ class Aggregates:
         self._interval, self._timespan = interval, timespan
 
     def parse(self, payload: bytes) -> list[Tick | Rejected]:
-        """A bar a result, or why it is none. Raises `Rejected` for the whole."""
+        """A bar a result, or why it is none; the ticks of a frame of the stream. Raises `Rejected` for the whole."""
+        if payload[:1] == b"[":
+            return polygon_stream.parse(payload)
         answer = _answer(payload)
         return [self._read(answer, result) for result in answer.results or []]
 

@@ -7,10 +7,11 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A WebSocket's address and the frames to send once it is open."""
+    """A WebSocket's address and the frames to send once it is open; `may_be_silent`: then only pings tell that it lives."""
 
     url: str
     frames: tuple[bytes, ...] = ()
+    may_be_silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,16 @@ class Streaming(Protocol):
 
     def stream(self, base: str, symbols: Sequence[str], channels: Sequence[str]) -> Opening:
         """How to receive those channels of those canonical symbols from `base`."""
+
+
+class Login(Protocol):
+    """A provider whose WebSocket wants a key first."""
+
+    def login(self, key: str) -> bytes:
+        """The first frame."""
+
+    def logged_in(self, payload: bytes) -> bool:
+        """Whether this frame says that the key is good; False for other frames. Raises `Rejected` where it says that it is not."""
 
 
 class Polling(Protocol):

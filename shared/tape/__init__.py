@@ -44,7 +44,7 @@ class Tape(Protocol):
 TAPES: dict[str, Tape] = {"binance": binance, "coinbase": coinbase, "kraken": kraken}
 # A source with this channel asks for its trades in pages, each from where the last one ended.
 FOLLOW = "history"
-_KINDS: dict[str, Kind] = {"bookTicker": "quote", "ticker": "quote"}
+_KINDS: dict[str, Kind] = {"bookTicker": "quote", "ticker": "quote", "AM": "bar", "Q": "quote"}
 
 
 Ids = Callable[[bytes], Sequence[tuple[str, int, int]]]

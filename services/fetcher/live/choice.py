@@ -5,7 +5,7 @@ from typing import NamedTuple
 from services.fetcher.live.watch import Watch
 from shared.errors import Rejected
 from shared.events import Kind
-from shared.providers import POLLING, STREAMING
+from shared.providers import POLLING, STREAMING, TOGETHER
 from shared.settings import Source
 from shared.symbols import canonical
 from shared.tape import FOLLOW, TAPES, ids_of, kind_of
@@ -55,4 +55,5 @@ def watched(source: Source) -> Choice:
     base = source.rest_url or ("" if source.base_url else tape.REST if tape else "")
     if followed:
         base = source.base_url or base
-    return Choice(list(symbols), kinds, watch, symbols, base, followed)
+    keys = [""] if source.provider in TOGETHER else list(symbols)
+    return Choice(keys, kinds, watch, symbols, base, followed)

@@ -8,7 +8,9 @@ from websockets.exceptions import WebSocketException
 
 from services.fetcher.live.lane import Lane
 from shared.backoff import delay
-from shared.providers import PROVIDERS, STREAMING
+from shared.errors import Rejected
+from shared.providers import LOGINS, PROVIDERS, STREAMING
+from shared.providers.venue import Login
 from shared.settings import Source
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
@@ -20,8 +22,8 @@ SILENCE_SECONDS = 60.0
 GOOD_SECONDS = 30.0  # a connection that lived this long starts the pauses anew
 
 
-async def run(source: Source, lane: Lane) -> None:
-    """Keeps the source's connection until cancelled."""
+async def run(source: Source, lane: Lane, key: str) -> None:
+    """Keeps the source's connection until cancelled; `key` is for a venue that wants one."""
     streaming = STREAMING[source.provider]
     opening = streaming.stream(source.base_url or streaming.WEBSOCKET, source.symbols, source.channels)
     native_symbol = PROVIDERS[source.provider].native_symbol
@@ -37,11 +39,13 @@ async def run(source: Source, lane: Lane) -> None:
                 ping_timeout=PING_SECONDS,
                 compression=None,
             ) as socket:
+                if source.provider in LOGINS:
+                    await _login(socket, LOGINS[source.provider], key)
                 for frame in opening.frames:
                     await socket.send(frame, text=True)
                 lane.connected()
-                await _receive(socket, lane, native_symbol)
-        except (OSError, WebSocketException, TimeoutError) as fault:
+                await _receive(socket, lane, native_symbol, None if opening.may_be_silent else SILENCE_SECONDS)
+        except (OSError, WebSocketException, TimeoutError, Rejected) as fault:
             lane.disconnected(f"{type(fault).__name__}: {fault}"[:200])
             log().warning("disconnected", source=source.name, reason=repr(fault), attempt=attempt)
         except asyncio.CancelledError:
@@ -52,11 +56,19 @@ async def run(source: Source, lane: Lane) -> None:
         await asyncio.sleep(delay(attempt, first=0.2, cap=30.0))
 
 
-async def _receive(socket: ClientConnection, lane: Lane, native_symbol: Callable[[bytes], str]) -> None:
+async def _login(socket: ClientConnection, venue: Login, key: str) -> None:
+    """Says the key and waits for its being good; raises `Rejected` where it is not, and `TimeoutError`."""
+    async with asyncio.timeout(OPEN_SECONDS):
+        await socket.send(venue.login(key), text=True)
+        while not venue.logged_in(await socket.recv(decode=False)):
+            pass
+
+
+async def _receive(socket: ClientConnection, lane: Lane, native_symbol: Callable[[bytes], str], silence: float | None) -> None:
     """Frames until the connection ends; raises `TimeoutError` when nothing comes for too long."""
     take, recv = lane.take, socket.recv
     while True:
-        async with asyncio.timeout(SILENCE_SECONDS):
+        async with asyncio.timeout(silence):
             payload = await recv(decode=False)
         take(native_symbol(payload), payload)
         await lane.room()

@@ -200,7 +200,7 @@ class Sources:
         elif source.channels:
             if repair is not None:
                 await repair.anchor()
-            await session.run(source, lane)
+            await session.run(source, lane, self._settings.keys.of(source.provider))
         else:
             await polling.run(source, lane, self.bucket(source.provider), self.reporter)
 

@@ -76,7 +76,7 @@ def bar(found: asyncpg.Record) -> Bar:
     origin = Origin(found["epoch"], found["raw_partition"], found["raw_offset"], found["raw_index"])
     known |= {"native_symbol": found["native_symbol"], "bar_id": found["id"], "interval": found["width"], "origin": origin}
     times = from_datetime(found["start"]), from_datetime(found["received_at"])
-    return Bar(symbol=found["symbol"], event_time=times[0], received_at=times[1], **known)
+    return Bar(symbol=found["symbol"], event_time=times[0], received_at=times[1], sequence=times[1], **known)
 
 
 def _row(bar: Bar) -> tuple[Any, ...]:
