@@ -1,21 +1,18 @@
-"""Execution quality when services are killed and when rows are bad: the same result, and a ledger that balances."""
+"""Execution quality when rows are bad: they are kept with their reasons, the others count, and the ledger balances."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from deploy.simulator import orderflow
 from shared.settings import Kafka
 from tests.fixtures import desk, execution
-from tests.fixtures.desk import get, ingest, summaries
+from tests.fixtures.desk import ingest, summaries
 from tests.system.services import Services
-from tests.system.store import query, until
+from tests.system.store import query
 
 FAULTS = {
     "trades": {
@@ -65,29 +62,3 @@ def test_bad_rows_are_kept_with_file_line_and_reason_and_the_others_count(servic
     found = query(database_url, "SELECT source, line, reason FROM dead_letters")
     assert {(row["source"], row["line"]): row["reason"] for row in found} == lines
     assert summaries(services, wanted) == wanted
-
-
-def test_services_that_are_killed_under_a_run_change_nothing(services: Services, tmp_path: Path, database_url: str) -> None:
-    paths = orderflow.write(tmp_path, orderflow.generate(32, 1500))
-    wanted = execution.summaries([paths["orders"]], [paths["trades"]], [paths["nbbo"]])
-    options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
-    command = [sys.executable, "-m", "services.cli", "ingest", "orders", *options]
-    run_id = subprocess.run(command, env=services.operator(), capture_output=True, text=True, check=True).stdout.split()[-1]
-
-    def stored() -> int:
-        found: int = query(database_url, "SELECT coalesce(sum(stored), 0)::int FROM ledger WHERE run = $1", run_id)[0][0]
-        return found
-
-    for share, name in ((1, "writer"), (3, "transformer"), (5, "fetcher")):
-        until(lambda share=share: stored() > share * 1000, True)  # type: ignore[misc]
-        services.kill(name)
-        services.start(name)
-
-    def state() -> Any:
-        return query(database_url, "SELECT status FROM runs WHERE run_id = $1", run_id)[0][0]
-
-    until(state, "finished", 90, services.logs)
-    assert summaries(services, wanted) == wanted
-    run = get(services, f"/runs/{run_id}")
-    assert run["received"] == run["stored"] + run["duplicate"] + run["rejected"]
-    assert run["rejected"] == 0
