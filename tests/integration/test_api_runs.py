@@ -40,6 +40,7 @@ FINISHED = {
     "bytes_total": 70,
     "attempts": 1,
     "message": "",
+    "result": {},
 }
 
 

@@ -30,6 +30,19 @@ INSERT INTO daily ({", ".join(_COLUMNS)}) VALUES ({", ".join(f"${n}" for n in ra
 ON CONFLICT (source, symbol, day) DO UPDATE SET ({", ".join(_COLUMNS[3:])}) = ({", ".join("excluded." + name for name in _COLUMNS[3:])})
 """
 _SETTLED = "UPDATE runs SET days = $2 WHERE run_id = $1"
+_WANTED = """
+SELECT run_id, source, status, message, requested_at, finished_at, request, result, attempts, days,
+       (SELECT coalesce(sum(stored), 0)::bigint FROM ledger WHERE run = run_id) AS stored,
+       (SELECT coalesce(sum(duplicate), 0)::bigint FROM ledger WHERE run = run_id) AS duplicate,
+       (SELECT coalesce(sum(rejected), 0)::bigint FROM ledger WHERE run = run_id) AS rejected
+FROM runs
+WHERE run_kind = 'daily' AND finished_at IS NOT NULL AND files_at IS NULL AND (status = 'failed' OR days IS NOT NULL)
+ORDER BY requested_at, run_id LIMIT 1
+"""
+# Not a lock on the row, which the sink would wait for while files are written.
+_HELD = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 7241110004))"
+_UNWRITTEN = "SELECT files_at IS NULL FROM runs WHERE run_id = $1"
+_WRITTEN = "UPDATE runs SET files_at = now() WHERE run_id = $1"
 _BETWEEN = f"SELECT {', '.join(_COLUMNS)} FROM daily WHERE source = $1 AND symbol = $2 AND day >= $3 AND day <= $4 ORDER BY day"
 
 
@@ -56,6 +69,19 @@ async def _ticker(connection: Connection, source: str, symbol: str, first: datet
     if changed:
         await connection.executemany(_PUT, [_row(day, restated.get(day.day, 0) + 1) for day in changed])
     return len(found)
+
+
+async def wanted(connection: Connection) -> asyncpg.Record | None:
+    """A daily run whose files are to be written, held for this transaction against other writers."""
+    run = await connection.fetchrow(_WANTED)
+    if run is None or not await connection.fetchval(_HELD, run["run_id"]):
+        return None
+    return run if await connection.fetchval(_UNWRITTEN, run["run_id"]) else None
+
+
+async def written(connection: Connection, run: str) -> None:
+    """The run's files are there."""
+    await connection.execute(_WRITTEN, run)
 
 
 async def between(connection: Connection, source: str, symbol: str, first: datetime.date, last: datetime.date) -> list[tuple[Day, int]]:
