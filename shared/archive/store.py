@@ -21,7 +21,7 @@ from shared.settings import S3
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
 
-CONNECT_SECONDS, READ_SECONDS = 5, 30
+CONNECT_SECONDS = 5
 
 
 class Object(NamedTuple):
@@ -63,7 +63,7 @@ class Store:
         config = AioConfig(
             retries={"max_attempts": 1, "mode": "standard"},  # the callers wait longer, and with jitter
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
+            read_timeout=self._settings.timeout_seconds,
             max_pool_connections=self._settings.uploads * 4,
             s3={"addressing_style": "path" if self._settings.endpoint_url else "auto"},
         )

@@ -5,6 +5,7 @@ pauses; the loop that polls does the rest. FastStream keeps the connection and t
 swallow exceptions and are not called on an empty poll (docs/adr).
 """
 
+import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -32,6 +33,7 @@ from shared.settings import Kafka
 from shared.topics import DEAD_LETTER_LIMIT, Topic
 
 FETCH_BYTES = 4 * 1024 * 1024
+MOVE_SECONDS = 30.0
 
 
 class Stale(Exception):
@@ -191,10 +193,11 @@ class Consumer:
         if generation != self.generation or partition not in self._ready:
             raise Stale(f"{partition.topic}/{partition.partition} was assigned anew")
         try:
-            await self._client.commit({partition: (offset, metadata)})
+            async with asyncio.timeout(MOVE_SECONDS):
+                await self._client.commit({partition: (offset, metadata)})
         except (CommitFailedError, IllegalGenerationError, IllegalStateError, RebalanceInProgressError, UnknownMemberIdError) as fault:
             raise Stale(f"{partition.topic}/{partition.partition}: {fault!r}") from fault
-        except KafkaError as fault:
+        except (KafkaError, TimeoutError) as fault:
             raise Unavailable(f"commit: {fault!r}") from fault
 
     def hold(self) -> None:

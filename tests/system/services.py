@@ -74,6 +74,10 @@ class Services:
         """Whether the process is there."""
         return name in self._processes and self._processes[name].poll() is None
 
+    def pid(self, name: str) -> int:
+        """The process's number."""
+        return self._processes[name].pid
+
     def wait_ready(self, name: str, seconds: float = 30) -> None:
         """Until /readyz says 200."""
         deadline = time.monotonic() + seconds

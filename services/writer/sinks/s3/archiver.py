@@ -38,12 +38,13 @@ class Archiver:
     def __init__(self, settings: Settings, health: Health) -> None:
         self._settings, self._s3, self._health = settings, settings.s3, health
         self._limits = Limits(self._s3.object_bytes, self._s3.object_records, self._s3.object_seconds)
-        self._generation = 0
+        self._generation = self._attempt = 0
         self._pending: dict[TopicPartition, Pending] = {}
         self._places: dict[TopicPartition, Place] = {}
         self._uploads: dict[TopicPartition, asyncio.Task[int]] = {}
         self._refused: dict[TopicPartition, str] = {}
         self._room = asyncio.Semaphore(settings.s3.uploads)
+        self._consumer = Consumer(settings.kafka, group=GROUP, topics=TOPICS, partition_bytes=PARTITION_BYTES, fetch_bytes=FETCH_BYTES)
         self._connected = self._held_back = False
         health.add("kafka", self._said)
 
@@ -53,39 +54,33 @@ class Archiver:
         return None if self._connected else "not connected to Kafka or S3"
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Archives until `stop`; waits out what is unavailable."""
-        attempt = 0
-        while not stop.is_set():
-            try:
-                async with Store(self._s3) as store:
-                    await store.check()
-                    await self._session(store, stop)
-            except Unavailable as fault:
-                log().warning("taken up again from the stored position", reason=str(fault), attempt=attempt)
-                metrics.RETRIES.labels("archive").inc()
-                await asyncio.sleep(delay(attempt))
-                attempt += 1
-
-    async def _session(self, store: Store, stop: asyncio.Event) -> None:
+        """Archives until `stop`; waits out what is unavailable, a member of its group all the while."""
         kafka = self._settings.kafka
-        self._store, self._positions = store, Positions(kafka, store, await cluster_id(kafka))
-        self._consumer = Consumer(kafka, group=GROUP, topics=TOPICS, partition_bytes=PARTITION_BYTES, fetch_bytes=FETCH_BYTES)
-        try:
-            await self._consumer.start()
-            self._connected = True
+        async with Store(self._s3) as store:
+            self._store = store
             while not stop.is_set():
                 self._health.beat("archive")
-                await self._turn()
-            await self._leave()
-        finally:
-            self._connected = False
-            await self._drop()
-            await self._consumer.stop()
+                try:
+                    if not self._connected:
+                        self._positions = Positions(kafka, store, await cluster_id(kafka))
+                        await self._consumer.start()
+                        self._connected = True
+                    await self._turn()
+                except Unavailable as fault:
+                    log().warning("waits", reason=str(fault), attempt=self._attempt)
+                    metrics.RETRIES.labels("archive").inc()
+                    await asyncio.sleep(delay(self._attempt))
+                    self._attempt += 1
+            if self._connected:
+                await self._leave()
+                await self._drop()
+                await self._consumer.stop()
 
     async def _turn(self) -> None:
         if self._consumer.generation != self._generation:
-            await self._drop()
             self._generation = self._consumer.generation
+            await self._drop()
+            self._consumer.restart(self._consumer.ready)
             metrics.REBALANCES.inc()
         if set(self._consumer.uninitialised) - self._refused.keys():
             await self._initialise()
@@ -104,6 +99,9 @@ class Archiver:
         logs = await self._consumer.range(wanted)
         name = {tp: (self._consumer.topic_of(tp), tp.partition) for tp in wanted}
         found = await self._positions.load({name[tp]: span for tp, span in logs.items()})
+        if self._consumer.generation != self._generation:
+            return
+        self._attempt = 0
         for tp in wanted:
             (first, end), (start, hour) = logs[tp], found[name[tp]]
             if start > end:

@@ -1,18 +1,25 @@
 """Where each chain goes on: at the group's offset, behind an object that was stored and not committed, or at the archive's own end."""
 
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from services.writer.sinks.s3.uploads import known
 from shared.archive import layout
 from shared.archive.store import Store
+from shared.backoff import delay
 from shared.bus import admin
+from shared.errors import Unavailable
 from shared.settings import Kafka
 from shared.topics import TOPICS
 
 GROUP = "s3"
 _TOPICS = {topic.name: topic for topic in TOPICS}
 Partition = tuple[str, int]  # the table's topic, partition
+
+Result = TypeVar("Result")
+ATTEMPTS = 6
 
 
 class Position(NamedTuple):
@@ -40,7 +47,7 @@ class Positions:
         found: dict[Partition, Position] = {}
         for partition, (first, _) in logs.items():
             offset, hour = committed.get(partition, (ends.get(partition, first), ""))
-            if hour and (stored := await known(self._store, self.place(partition).key(hour, offset))):
+            if hour and (stored := await self._known(self.place(partition).key(hour, offset))):
                 offset, hour = stored.end, ""
             found[partition] = Position(offset, hour)
         return found
@@ -49,14 +56,30 @@ class Positions:
         """The ends of the chains that the archive has, found by listing."""
         newest: dict[Partition, layout.Named] = {}
         for topic in sorted({name for name, _ in partitions}):
-            async for found in self._store.objects(self.place((topic, 0)).folder):
-                name = layout.named(found.key)
+            for found in await retried(partial(self._listed, self.place((topic, 0)).folder)):
+                name = layout.named(found)
                 if name is None or (key := (topic, name.place.partition)) not in partitions:
                     continue
                 if key not in newest or newest[key].first < name.first:
                     newest[key] = name
         ends = {}
         for partition, name in newest.items():
-            if stored := await known(self._store, name.place.key(name.hour, name.first)):
+            if stored := await self._known(name.place.key(name.hour, name.first)):
                 ends[partition] = stored.end
         return ends
+
+    async def _listed(self, folder: str) -> list[str]:
+        return [found.key async for found in self._store.objects(folder)]
+
+    async def _known(self, key: str) -> layout.Span | None:
+        return await retried(lambda: known(self._store, key))
+
+
+async def retried(ask: Callable[[], Awaitable[Result]]) -> Result:
+    """What the endpoint answers, asked again where it is briefly unavailable: positions take many questions."""
+    for attempt in range(ATTEMPTS - 1):
+        try:
+            return await ask()
+        except Unavailable:
+            await asyncio.sleep(delay(attempt))
+    return await ask()
