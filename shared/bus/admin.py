@@ -102,6 +102,18 @@ async def _describe(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topi
     return {topic.name: (partitions.get(name, 0), configs.get(name, {})) for topic, name in zip(topics, names, strict=True)}
 
 
+async def keep(kafka: Kafka, topics: Collection[Topic], *, forever: bool) -> None:
+    """Lets records of the topics expire by nothing (`forever`), or as the table says again. Raises `Unavailable`."""
+    without = {"retention.ms": "-1", "retention.bytes": "-1"} if forever else {}
+    wanted = {topic: topic.config | (without if "delete" in topic.cleanup else {}) for topic in topics}
+    async with _client(kafka) as client:
+        resources = [ConfigResource(ConfigResourceType.TOPIC, kafka.topic_prefix + t.name, configs) for t, configs in wanted.items()]
+        for response in await client.alter_configs(resources):
+            for code, message, _, name in response.resources:
+                if code:
+                    raise Unavailable(f"{name}: its settings were not changed: {message or for_code(code).__name__}")
+
+
 async def cluster_id(kafka: Kafka) -> str:
     """The identity of the cluster, part of every stored position. Raises `Unavailable`."""
     async with _client(kafka) as client:

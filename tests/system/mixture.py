@@ -32,7 +32,7 @@ class Mixture:
         events = folder / "events.jsonl"
         events.write_text("\n".join(map(json.dumps, operations.generate(max(100, trades // 40)))) + "\n")
         self.runs = [
-            requested("orders", runs.OrdersRequest(**{name: str(path) for name, path in paths.items()}), source="orders"),
+            requested("orders", runs.OrdersRequest(str(paths["orders"]), str(paths["trades"]), str(paths["nbbo"])), source="orders"),
             requested("events", runs.EventsRequest(str(events)), source="events"),
         ]
 

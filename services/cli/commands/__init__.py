@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import typer
 
-from services.cli.commands import asyncapi, backfill, dlq, down, fetch, ingest, report, status, topics, up, watch
+from services.cli.commands import asyncapi, backfill, dlq, down, fetch, ingest, replay, report, status, topics, up, watch
 
 COMMANDS: tuple[Callable[[typer.Typer], None], ...] = (
     up.register,
@@ -19,6 +19,7 @@ COMMANDS: tuple[Callable[[typer.Typer], None], ...] = (
     fetch.register,
     backfill.register,
     dlq.register,
+    replay.register,
     report.register,
     watch.register,
     topics.register,

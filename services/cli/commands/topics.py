@@ -1,4 +1,5 @@
-"""`tickplant topics`: the table of topics beside what the cluster has; `tickplant topics create` makes what is missing.
+"""`tickplant topics`: the table of topics beside what the cluster has; `tickplant topics create` makes what is missing,
+`repair` gives what is there its settings again.
 
 Invariant: looking changes nothing. Exit code 1 when the cluster differs from the table.
 """
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The topics of the platform.", invoke_without_command=True)
     group.callback()(topics)
     group.command()(create)
+    group.command()(repair)
     app.add_typer(group, name="topics")
 
 
@@ -59,6 +61,20 @@ def create() -> None:
     terminal.say(f"{len(report.created)} created, {len(report.existing)} there already")
     if report.mismatches:
         raise terminal.fail("\n".join(report.mismatches))
+
+
+def repair() -> None:
+    """Give topics that are there the settings of the table: retention, sizes, cleanup. The number of partitions stays."""
+    from shared.bus import admin
+    from shared.errors import Unavailable
+    from shared.topics import TOPICS
+
+    found = runs.settings()
+    try:
+        asyncio.run(admin.keep(found.kafka, TOPICS, forever=False))
+    except Unavailable as fault:
+        raise runs.unreachable(found, fault) from None
+    terminal.say(f"{len(TOPICS)} topics have the settings of the table")
 
 
 async def _survey(found: Settings) -> tuple[Found, dict[str, int]]:

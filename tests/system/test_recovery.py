@@ -1,0 +1,134 @@
+"""Kafka and Postgres are lost; the archive gives the same tables again, and a new Kafka's archive leaves the old one alone."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from shared.bus import admin
+from shared.settings import S3, Kafka
+from tests.fixtures import archive, databases
+from tests.fixtures.servers import Parts, Server
+from tests.system import tables
+from tests.system.mixture import Mixture
+from tests.system.services import Services
+from tests.system.store import query, until
+from tests.system.test_archive import behind, ends_of
+
+TRADES = int(os.environ.get("TICKPLANT_TEST_RECOVERY_TRADES", "3000"))
+STAGES = ("fetcher", "transformer", "writer", "archiver")
+
+
+@contextmanager
+def platform(kafka: Kafka, url: str, s3: dict[str, str], folder: Path) -> Iterator[Services]:
+    """All services on these parts."""
+    folder.mkdir()
+    environment = {
+        "KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "KAFKA__TOPIC_PREFIX": kafka.topic_prefix,
+        "KAFKA__SESSION_TIMEOUT_MS": "6000",
+        "DATABASE_URL": url,
+        "FETCHER__ALLOWED_FOLDERS": str(folder.parent),
+        "WRITER__OUTPUT_FOLDER": str(folder.parent / "output"),
+        "TELEMETRY__REPORT_REQUESTS": "false",
+        "S3__OBJECT_SECONDS": "1.5",
+        **s3,
+    }
+    running = Services(environment, folder)
+    try:
+        for name in STAGES:
+            running.start(name)
+        for name in STAGES:
+            running.wait_ready(name, 60)
+        yield running
+    finally:
+        running.close()
+
+
+@contextmanager
+def new_kafka(parts: Parts, folder: Path, prefix: str) -> Iterator[Kafka]:
+    """Another broker, with nothing in it."""
+    with Parts(folder, parts.java, "embedded").kafka() as server:
+        kafka = Kafka(bootstrap_servers=server.environment["KAFKA_BOOTSTRAP_SERVERS"], topic_prefix=prefix)
+        assert not asyncio.run(admin.create_topics(kafka)).mismatches
+        yield kafka
+
+
+def command(services: Services, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`tickplant …` on a stack."""
+    environment = services.operator()
+    return subprocess.run(
+        [sys.executable, "-m", "services.cli", *arguments], env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+def settled(services: Services, kafka: Kafka, url: str, mixture: Mixture) -> None:
+    """Everything is stored and archived; the services are stopped."""
+    until(lambda: mixture.stored(lambda sql: query(url, sql)), True, 240, services.logs)
+    for name in ("fetcher", "transformer", "writer"):
+        assert services.stop(name) == 0
+    ends = asyncio.run(ends_of(kafka))
+    until(lambda: asyncio.run(behind(kafka, ends)), {}, 120, services.logs)
+    assert services.stop("archiver") == 0
+
+
+@pytest.mark.timeout(900)
+def test_an_empty_kafka_and_an_empty_store_become_what_they_were(
+    kafka_settings: Kafka,
+    database_url: str,
+    postgres: Server,
+    template_database: str,
+    parts: Parts,
+    s3: Server,
+    s3_bucket: str,
+    tmp_path: Path,
+) -> None:
+    mixture = Mixture(TRADES, tmp_path / "files")
+    reached = {**s3.environment, "S3__BUCKET": s3_bucket}
+    with platform(kafka_settings, database_url, reached, tmp_path / "first") as services:
+        mixture.publish(kafka_settings, (0, 1))
+        settled(services, kafka_settings, database_url, mixture)
+    before = tables.contents(database_url)
+    bucket = archive.settings(s3.environment, s3_bucket)
+    kept = listed(bucket)
+    with (
+        new_kafka(parts, tmp_path / "kafka", kafka_settings.topic_prefix) as kafka,
+        databases.database(postgres.environment["DATABASE_URL"], template_database) as url,
+        platform(kafka, url, reached, tmp_path / "second") as services,
+    ):
+        done = command(services, "replay")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert asyncio.run(mismatches(kafka)) == [], "records expire as before"
+        settled(services, kafka, url, mixture)
+        assert tables.differences(before, tables.contents(url)) == {}
+        assert listed(bucket).items() >= kept.items(), "the old archive is as it was"
+        check_new_chains(bucket, kafka)
+
+
+async def mismatches(kafka: Kafka) -> list[str]:
+    return (await admin.create_topics(kafka)).mismatches
+
+
+def listed(s3: S3) -> dict[str, tuple[int, int]]:
+    """Size and time of every object."""
+    from shared.archive.store import Store
+
+    async def read() -> dict[str, tuple[int, int]]:
+        async with Store(s3) as store:
+            return {found.key: (found.size, found.modified) async for found in store.objects("")}
+
+    return asyncio.run(read())
+
+
+def check_new_chains(s3: S3, kafka: Kafka) -> None:
+    """The new cluster's archive has every offset of its logs."""
+    cluster = asyncio.run(admin.cluster_id(kafka))
+    chains = archive.chains(asyncio.run(archive.objects(s3, f"{cluster}/")))
+    ends = {(kafka.topic_prefix + name, number): end for (name, number), end in asyncio.run(ends_of(kafka)).items() if end}
+    assert {place: held[-1][1].end for place, held in chains.items()} == ends
+    assert all(held[0][1].first == 0 for held in chains.values())
