@@ -26,7 +26,10 @@ TABLES: dict[str, tuple[str, ...]] = {
     "dead_letters": ("cluster", "partition", "offset"),
     "outputs": ("requested_at",),
 }
-TALLIES = "SELECT topic, partition, source, run, hour, sum(received), sum(rejected), sum(ignored) FROM tallies GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
+TALLIES = """
+SELECT topic, partition, source, run, hour, sum(received), sum(rejected), sum(ignored)
+FROM tallies GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+"""
 
 
 def contents(url: str) -> dict[str, list[tuple[Any, ...]]]:
