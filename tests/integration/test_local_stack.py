@@ -74,11 +74,14 @@ def test_everything_comes_up_restarts_what_dies_and_goes_down(stack: Stack) -> N
     before = stack.state
     assert {name for name, line in stack.status().items() if line["ready"]} == {
         *("kafka", "postgres", "s3"),
-        *("fetcher", "transformer", "quality", "writer", "api", "simulator"),
+        *("fetcher", "transformer", "quality", "writer", "archiver", "api", "simulator"),
     }
     assert until(lambda: simulated_candles(stack) > 0)
     with urllib.request.urlopen(f"http://127.0.0.1:{stack.ports['API_PORT']}/health", timeout=5) as answer:
         assert answer.read() == b'{"status":"ok"}'
+    fetched = stack.run("fetch", "prices", "--assets", "bitcoin,ethereum", "--out", str(stack.home / "prices"))
+    assert fetched.returncode == 0, fetched.stderr
+    assert fetched.stdout.count("coingecko-sim") == 2
 
     psutil.Process(entry(before, "api").pid).kill()
     assert until(lambda: stack.status()["api"]["restarts"] == 1 and bool(stack.status()["api"]["ready"]))
