@@ -33,12 +33,16 @@ def test_metrics_of_a_provider_equal_the_simulator_s_log(services: Services) -> 
     simulator = f"http://127.0.0.1:{services.ports['simulator']}"
     httpx.post(f"{simulator}/_control/faults", json=FAULTS).raise_for_status()
     source = {"name": "coingecko-sim", "provider": "coingecko", "symbols": ["BTC-USD"], "interval_seconds": 1}
-    services.configure(FETCHER__SOURCES=json.dumps([{**source, "base_url": f"{simulator}/coingecko"}]))
+    keyed = {**source, "name": "coincap-sim", "provider": "coincap", "base_url": f"{simulator}/coincap/v3"}
+    services.configure(FETCHER__SOURCES=json.dumps([{**source, "base_url": f"{simulator}/coingecko"}, keyed]), COINCAP_API_KEY="s3cret")
     for name in ("transformer", "writer", "fetcher", "api"):
         services.start(name)
     for name in ("transformer", "writer", "fetcher", "api"):
         services.wait_ready(name)
     time.sleep(SECONDS)
+    check_status(services)
+    assert {line["status"] for line in log(simulator, "coincap")} == {200}  # which answers only who brings a key
+    assert "s3cret" not in services.logs()
     httpx.delete(f"http://127.0.0.1:{services.ports['fetcher']}/sources/coingecko-sim", timeout=20).raise_for_status()
     requests = log(simulator)
     assert len(requests) > 8
@@ -55,9 +59,18 @@ def test_metrics_of_a_provider_equal_the_simulator_s_log(services: Services) -> 
     assert 0 <= told - measured < SLACK
 
 
-def log(simulator: str) -> list[dict[str, Any]]:
+def check_status(services: Services) -> None:
+    """What the fetcher's port says of a source that is asked."""
+    told = httpx.get(f"http://127.0.0.1:{services.ports['fetcher']}/status", timeout=20).json()["live"]
+    [found] = [one for one in told if one["source"] == "coincap-sim"]
+    assert (found["state"], found["reason"], found["failures"]) == ("connected", "", 0)
+    assert found["budget_left"] < 200
+    assert found["last_success"] < found["next_run"]
+
+
+def log(simulator: str, venue: str = "coingecko") -> list[dict[str, Any]]:
     """Every request that the simulated venue answered."""
-    answer = httpx.get(f"{simulator}/_control/log", params={"venue": "coingecko", "kind": "request"}, timeout=30)
+    answer = httpx.get(f"{simulator}/_control/log", params={"venue": venue, "kind": "request"}, timeout=30)
     return [json.loads(line, parse_float=Decimal) for line in answer.text.splitlines()]
 
 

@@ -80,6 +80,7 @@ class Lane:
         self._gap: Gap | None = None
         self.received = self.acknowledged = self.connects = 0
         self.heard_at = self.connected_at = 0
+        self.failures = self.next_run = 0  # in a row; us, of a source that is asked
 
     @property
     def state(self) -> State:
@@ -120,12 +121,14 @@ class Lane:
                 self.tell(Hole(self.source, "", kind, self._since, at, "open", self._reason, at, message="the venue has no history of it"))
         self._state, self._reason, self._since = "connected", "", 0
         self.connects += 1
+        self.failures = 0
         self._control("connection", Connection(self.source, self.epoch, "connected"))
         if self._gap:
             self._control("connection", Connection(self.source, self.epoch, "gap", self._gap.reason))
 
     def disconnected(self, reason: str) -> None:
-        """The connection is gone."""
+        """The connection is gone, or there is still none."""
+        self.failures += 1
         if self._state == "connected":
             self._since = self.heard_at or now_us()
             self._control("connection", Connection(self.source, self.epoch, "disconnected", reason))

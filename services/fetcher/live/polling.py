@@ -9,11 +9,12 @@ from services.fetcher.live.bucket import Bucket
 from services.fetcher.live.lane import Lane, now_us
 from shared.backoff import delay
 from shared.bus.reporter import Reporter
-from shared.providers import POLLING
+from shared.providers import POLLING, PRICED
 from shared.records import response_headers
 from shared.settings import Source
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
+from shared.time import SECOND
 from shared.topics import RAW_LIMIT
 
 TIMEOUT_SECONDS = 10.0
@@ -29,13 +30,14 @@ class Refused(Exception):
         self.wait = wait
 
 
-async def run(source: Source, lane: Lane, bucket: Bucket, reporter: Reporter | None = None) -> None:
-    """Asks every `interval_seconds` until cancelled."""
+async def run(source: Source, lane: Lane, bucket: Bucket, reporter: Reporter | None = None, key: str = "") -> None:
+    """Asks every `interval_seconds` until cancelled; a key goes into a header."""
     polling = POLLING[source.provider]
     addresses = polling.requests(source.base_url or polling.REST, source.symbols)
     tags: dict[str, str] = {}
     attempt = 0
-    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, limits=IDLE) as client:
+    signed = PRICED[source.provider].authorized(key, source.base_url) if key else {}
+    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, limits=IDLE, headers=signed) as client:
         while True:
             begun, wait = time.monotonic(), source.interval_seconds
             try:
@@ -52,7 +54,9 @@ async def run(source: Source, lane: Lane, bucket: Bucket, reporter: Reporter | N
                 wait = asked if asked is not None else delay(attempt, first=1.0, cap=60.0)
                 attempt += 1
                 log().warning("no prices", source=source.name, reason=str(fault), attempt=attempt, wait=round(wait, 1))
-            await asyncio.sleep(max(0.0, wait - (time.monotonic() - begun)) if not attempt else wait)
+            pause = max(0.0, wait - (time.monotonic() - begun)) if not attempt else wait
+            lane.next_run = now_us() + round(pause * SECOND)
+            await asyncio.sleep(pause)
 
 
 async def _ask(client: httpx.AsyncClient, address: str, tags: dict[str, str], lane: Lane, attempt: int, reporter: Reporter | None) -> None:

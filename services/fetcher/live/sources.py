@@ -108,7 +108,7 @@ class Sources:
         return self.buckets.of(venue.REST, Budget(per_minute, 60) if per_minute else venue.BUDGET)
 
     def status(self) -> list[dict[str, object]]:
-        """Each source: state, last success, budget left."""
+        """Each source: state, last success, next run, failures in a row, budget left."""
         return [
             {
                 "source": name,
@@ -116,6 +116,8 @@ class Sources:
                 "state": one.lane.state,
                 "reason": one.lane.reason,
                 "last_success": to_iso(one.lane.heard_at) if one.lane.heard_at else None,
+                "next_run": to_iso(one.lane.next_run) if one.lane.next_run else None,
+                "failures": one.lane.failures,
                 "received": one.lane.received,
                 "connects": one.lane.connects,
                 "budget_left": None if one.source.channels else self.bucket(one.source.provider).left,
@@ -202,7 +204,7 @@ class Sources:
                 await repair.anchor()
             await session.run(source, lane, self._settings.keys.of(source.provider))
         else:
-            await polling.run(source, lane, self.bucket(source.provider), self.reporter)
+            await polling.run(source, lane, self.bucket(source.provider), self.reporter, self._settings.keys.of(source.provider))
 
     async def _list(self, request: Request) -> Response:
         found = [
