@@ -6,7 +6,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --system-certs --universal --python-vers
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status test check bench fmt lock clean
+.PHONY: help up down status daily example test check bench fmt lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,13 @@ down: $(STAMP) ## Stop everything that `up` started; the data stay
 
 status: $(STAMP) ## Show what runs and what is ready
 	@$(BIN)/tickplant status
+
+daily: $(STAMP) ## Fetch daily bars: TRADE_DATE_FROM=2024-11-25 TRADE_DATE_TO=2024-12-06, and perhaps TICKERS=AAPL,MSFT
+	@$(if $(TRADE_DATE_FROM),,echo 'give the first day: make daily TRADE_DATE_FROM=2024-11-25 TRADE_DATE_TO=2024-12-06' >&2; exit 2)
+	@$(BIN)/tickplant fetch daily --from '$(TRADE_DATE_FROM)' --to '$(or $(TRADE_DATE_TO),$(TRADE_DATE_FROM))' $(if $(TICKERS),--tickers '$(TICKERS)')
+
+example: $(STAMP) ## Daily bars from the simulated exchange to files, on a stack of its own and without the internet
+	@$(BIN)/python -m deploy.example
 
 test: $(STAMP) ## Run the quick tests first, then all of them on the real parts
 	$(BIN)/pytest -q --exitfirst -n 2 tests/unit tests/architecture

@@ -89,10 +89,13 @@ def make_plan(
     external = _external(settings)
     parts = tuple(part for part in _parts(settings, progress) if part.name in wanted and part.name not in external)
     environment = _environment(settings, parts)
+    if simulated and "POLYGON__BASE_URL" not in inherited:
+        environment |= venues.stocks(settings.simulator_port)
     defaults = {
         **OPERATORS_OWN,
         **SOON,
         "SIMULATOR__FIRST_ID": "clock",
+        "SIMULATOR__LIMITS": f"polygon={venues.STOCK_REQUESTS}",
         "FETCHER__SOURCES": venues.sources(settings.simulator_port if simulated else None),
         **({"SNAPSHOTS__SOURCES": venues.snapshots(settings.simulator_port)} if simulated else {}),
     }

@@ -14,6 +14,7 @@ from deploy.local.settings import LocalSettings
 
 VENUE = ("api.binance.com", 443)
 ANSWER_SECONDS = 1.5
+STOCK_REQUESTS = 6000  # a minute: nobody waits for a simulated budget
 # provider, symbols, what is streamed (nothing: it is polled), the scheme and path of its simulated address
 STREAMS = (
     ("binance", ("BTC-USDT", "ETH-USDT", "SOL-USDT"), ("trade", "bookTicker"), "ws"),
@@ -59,3 +60,9 @@ def snapshots(simulator_port: int) -> str:
             for provider in ("coingecko", "coincap", "coinpaprika", "binance", "coinbase")
         ]
     )
+
+
+def stocks(simulator_port: int) -> dict[str, str]:
+    """The settings that make the simulated exchange the provider of stock bars; operators' commands have them too."""
+    base = f"http://{HOST}:{simulator_port}/polygon"
+    return {"POLYGON__BASE_URL": base, "POLYGON__SIMULATED": "true", "POLYGON__REQUESTS_PER_MINUTE": str(STOCK_REQUESTS)}

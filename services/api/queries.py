@@ -83,12 +83,21 @@ TICKS = """
 SELECT t.source, t.symbol, t.kind, t.native_symbol, t.event_time, t.received_at, t.sequence, t.id, t.price, t.size, t.side,
        t.bid, t.ask, t.bid_size, t.ask_size, t.late, t.run, t.epoch, t.raw_partition, t.raw_offset, t.raw_index
 FROM latest l CROSS JOIN LATERAL (
-    SELECT * FROM ticks
+    (SELECT source, symbol, kind, native_symbol, event_time, received_at, sequence, id, price, size, side, bid, ask, bid_size, ask_size,
+            late, run, epoch, raw_partition, raw_offset, raw_index
+    FROM ticks
     WHERE symbol = l.symbol AND source = l.source AND kind = l.kind
       AND event_time >= $4 AND event_time < $5 AND day >= $6 AND day <= $7
       AND (event_time, sequence, id) >= ($8, $9, $10)
       AND (event_time, sequence, id, source, kind) > ($8, $9, $10, $11, $12)
-    ORDER BY event_time, sequence, id LIMIT $13
+    ORDER BY event_time, sequence, id LIMIT $13)
+    UNION ALL
+    (SELECT source, symbol, 'bar', native_symbol, start, received_at, 0, id, close, volume, NULL, NULL, NULL, NULL, NULL,
+            late, run, epoch, raw_partition, raw_offset, raw_index
+    FROM bars
+    WHERE l.kind = 'bar' AND symbol = l.symbol AND source = l.source
+      AND start >= $4 AND start < $5 AND start >= $8 AND (start, 0::bigint, id, source, 'bar') > ($8, $9, $10, $11, $12)
+    ORDER BY start LIMIT $13)
 ) t
 WHERE l.symbol = $1 AND ($2::text IS NULL OR l.source = $2) AND ($3::text IS NULL OR l.kind = $3)
 ORDER BY t.event_time, t.sequence, t.id, t.source, t.kind LIMIT $13"""

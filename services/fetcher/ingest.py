@@ -90,6 +90,12 @@ class Ingest:
             await self._mark("aborted", message)
         await self._end("failed", message)
 
+    async def waits(self, why: str) -> None:
+        """Says whom the run waits for, and how far it is, where its input keeps a checkpoint."""
+        if not self._every:
+            await self._progress(f"waiting: {why}")
+            await self._publisher.acknowledge()
+
     def close(self) -> None:
         """Releases the input."""
         if self._input is not None:

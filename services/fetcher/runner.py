@@ -203,6 +203,7 @@ class Runner:
             log().info("run left", run_id=run.run_id, sent=ingest.run.sent)
         except Unavailable as fault:
             log().warning("run interrupted", run_id=run.run_id, reason=str(fault))
+            await ingest.waits(str(fault))
             self._not_before[run.run_id] = time.monotonic() + delay(run.attempts)
         else:
             log().info("run ended", run_id=run.run_id, status=ingest.run.status, sent=ingest.run.sent, message=ingest.run.message)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.aggregations.candles import Key, coarsen, fold, merge
-from shared.events import Candle, IndexPrice, Origin, Quote, Side, Tick, Trade, tick_id
+from shared.events import Bar, Candle, IndexPrice, Origin, Quote, Side, Tick, Trade, tick_id
 from shared.time import DAY, HOUR, MINUTE
 
 START = 1_610_064_000_000_000
@@ -32,11 +32,16 @@ def tick(chance: Random, number: int, span: int) -> Tick:
     """A distinct tick of one source and symbol; times and sequences often coincide, ids never."""
     at = START + chance.randrange(span) // 1_000_000 * 1_000_000 + chance.choice((0, 0, 1, 999_999))
     sequence, late = chance.choice((0, number, 7)), chance.random() < 0.2
-    kind = chance.choice(("trade", "trade", "quote", "index"))
+    kind = chance.choice(("trade", "trade", "quote", "index", "bar", "bar"))
     if kind == "trade":
         return Trade("X", "X", at, amount(chance), amount(chance), chance.choice(SIDES), str(number), sequence, "s", at, late=late)
     if kind == "quote":
         return Quote("X", "X", at, amount(chance), amount(chance), quote_id=str(number), sequence=sequence, source="s", late=late)
+    if kind == "bar":
+        low, *between, high = sorted(amount(chance) for _ in range(4))
+        vwap = chance.choice((None, low, high, *between))
+        prices = (between[0], high, low, between[1], amount(chance), vwap, chance.randrange(9))
+        return Bar("X", "X", at, MINUTE, *prices, bar_id=str(number), sequence=sequence, source="s", late=late)
     return IndexPrice("X", "X", at, amount(chance), str(number), sequence, "s", late=late)
 
 

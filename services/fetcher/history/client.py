@@ -20,8 +20,8 @@ from shared.errors import FileFault, Unavailable
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
 
-TRIES = 6
-TIMEOUT_SECONDS = 30.0
+TRIES = 4
+TIMEOUT_SECONDS = 20.0
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 Tell = Callable[[str, str, int | None, float], None]  # of a request that has ended: source, type, status, seconds
 

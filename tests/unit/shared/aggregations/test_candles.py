@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from shared.aggregations.candles import COMPARED, coarsen, fold, merge, same, vwap
-from shared.events import NOWHERE, Candle, IndexPrice, Kind, Origin, Quote, Side, Tick, Trade
+from shared.events import NOWHERE, Bar, Candle, IndexPrice, Kind, Origin, Quote, Side, Tick, Trade
 from shared.time import MINUTE, SECOND
 
 START = 1_610_064_000 * SECOND
@@ -141,3 +141,30 @@ def test_two_candles_differ_by_any_of_their_values(name: str) -> None:
 def test_closing_lateness_and_origin_are_no_difference_of_values() -> None:
     candle = only([trade(1, "5", "1", "buy", 1)])
     assert same(candle, msgspec.structs.replace(candle, is_closed=True, from_store=True, late_count=1, last_origin=Origin(1, 2, 3)))
+
+
+def bar(minute: int, open_: str, high: str, low: str, close: str, volume: str, vwap: str | None, trades: int) -> Bar:
+    prices = Decimal(open_), Decimal(high), Decimal(low), Decimal(close), Decimal(volume)
+    mean = None if vwap is None else Decimal(vwap)
+    return Bar("AAPL", "AAPL", START + minute, MINUTE, *prices, mean, trades, bar_id=str(minute), source="polygon")
+
+
+def test_a_candle_of_a_bar_is_the_bar() -> None:
+    [candle] = fold([bar(0, "10", "12", "9", "11", "100", "10.5", 7)]).values()
+    assert (candle.kind, candle.open, candle.high, candle.low, candle.close) == ("bar", Decimal(10), Decimal(12), Decimal(9), Decimal(11))
+    assert (candle.volume, candle.quote_volume, candle.buy_volume, candle.sell_volume) == (Decimal(100), Decimal(1050), None, None)
+    assert (candle.trade_count, candle.tick_count) == (7, 1)
+
+
+def test_bars_merge_to_a_coarser_one_by_their_own_highs_lows_and_volumes() -> None:
+    bars = [bar(0, "10", "12", "9", "11", "100", "10.5", 7), bar(MINUTE, "11", "20", "8", "9", "50", "12", 3)]
+    [candle] = coarsen(fold(bars).values(), 5 * MINUTE)
+    assert (candle.open, candle.high, candle.low, candle.close) == (Decimal(10), Decimal(20), Decimal(8), Decimal(9))
+    assert (candle.volume, candle.quote_volume, candle.trade_count) == (Decimal(150), Decimal(1650), 10)
+    assert vwap(candle) == Decimal(11)
+
+
+def test_one_bar_without_a_mean_price_leaves_the_candle_without_one() -> None:
+    bars = [bar(0, "10", "12", "9", "11", "100", None, 7), bar(MINUTE, "11", "20", "8", "9", "50", "12", 3)]
+    [candle] = coarsen(fold(bars).values(), 5 * MINUTE)
+    assert (candle.volume, candle.quote_volume, vwap(candle)) == (Decimal(150), None, None)
