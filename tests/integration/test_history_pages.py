@@ -132,6 +132,13 @@ async def test_retry_after_is_kept_to_the_second() -> None:
     assert 2_000_000 <= log[2]["at"] - log[1]["at"] < 4_000_000
 
 
+async def test_a_provider_that_says_when_to_come_back_is_not_given_up() -> None:
+    async with provider() as (r, base):
+        r.break_with(Rule("status", venue="polygon", status=429, retry_after=1, by="requests", count=5))
+        items = await Asking(base).items(1)
+    assert dict(items[0][3])["attempt"] == b"6"
+
+
 async def test_the_rate_stays_under_the_budget() -> None:
     async with provider() as (r, base):
         await Asking(base, budget=Budget(2, 0.5)).items()

@@ -99,6 +99,7 @@ def written(folder: Path, run_id: str, stack: Services) -> Any:
 def test_daily_bars_are_the_same_killed_repeated_or_clean_and_right_on_odd_days(stack: Services, database_url: str, tmp_path: Path) -> None:
     two_years_killed_and_repeated(stack, database_url, tmp_path)
     odd_days(stack, database_url, tmp_path)
+    minutes_on_request(stack)
 
 
 def two_years_killed_and_repeated(stack: Services, database_url: str, tmp_path: Path) -> None:
@@ -179,3 +180,19 @@ def odd_days(stack: Services, database_url: str, tmp_path: Path) -> None:
     assert [found[day]["session"] for day in ("2024-11-27", "2024-11-29", "2024-12-02")] == ["regular", "early_close", "regular"]
     assert "2024-11-28" not in found
     assert list(found)[-2:] == ["2025-01-08", "2025-01-10"]
+
+
+def minutes_on_request(stack: Services) -> None:
+    """A backfill of minutes: each is a candle, and together they are the day, however often it is asked for."""
+    asked = ("backfill", "--source", "polygon", "--symbol", "TSLA", "--from", "2024-11-29", "--to", "2024-11-30")
+    assert "received 210, stored 210, duplicate 0, rejected 0" in tickplant(stack, *asked)
+    assert "received 210, stored 0, duplicate 210, rejected 0" in tickplant(stack, *asked)
+    query = "/candles?symbol=TSLA&source=polygon-sim&kind=bar&from=2024-11-29&limit=1000"
+    (day,) = get(stack, query + "&interval=1d")["results"]
+    (whole,) = get(stack, "/daily/TSLA?from=2024-11-29&to=2024-11-29")["results"]
+    assert [day[name] for name in ("open", "high", "low", "close", "volume", "trade_count")] == [
+        whole[name] for name in ("open", "high", "low", "close", "volume", "trade_count")
+    ]
+    minutes = get(stack, query)["results"]
+    assert (len(minutes), minutes[0]["start"], minutes[-1]["start"]) == (210, "2024-11-29T14:30:00Z", "2024-11-29T17:59:00Z")
+    assert all(minute["is_closed"] and minute["tick_count"] == 1 for minute in minutes)

@@ -66,7 +66,7 @@ class Client:
                 said, wait = f"it answers {response.status}", response.wait
                 if response.status not in _PASSING:
                     raise FileFault(_refusal(self._source, url, response))
-            if attempt >= TRIES:
+            if attempt >= TRIES and wait is None:  # one that says when to come back is not given up
                 raise Unavailable(f"{self._source}: {said}, {attempt} times")
             wait = delay(attempt - 1, first=0.5, cap=30.0) if wait is None else wait
             log().warning("asked again", source=self._source, reason=said, attempt=attempt, wait=round(wait, 1))

@@ -78,13 +78,14 @@ class Pages:
 
     async def _page(self, span: Span, url: str) -> AsyncIterator[Item]:
         """The page at a URL; answers that are no page go before it, to be rejected on record."""
-        attempt = 1
+        attempt, garbled = 1, 0
         while True:
             answer = await self._client.get(url, attempt)
             try:
                 following = self._access.history.following(url, answer.body)
             except Rejected as fault:
-                if answer.attempt >= TRIES:
+                garbled += 1
+                if garbled >= TRIES:
                     raise Unavailable(f"{self._run.source}: what it answers is no page: {fault.message}") from None
                 self._at = Checkpoint(self._at.span, self._at.page, self._at.rows + 1)
                 yield self._item(span, answer)

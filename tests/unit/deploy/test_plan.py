@@ -62,3 +62,14 @@ def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
 def test_the_password_stays_the_same_and_is_private(tmp_path: Path) -> None:
     assert plan(tmp_path).environment["DATABASE_URL"] == plan(tmp_path).environment["DATABASE_URL"]
     assert (tmp_path / "postgres" / "password").stat().st_mode & 0o077 == 0
+
+
+def test_a_simulated_stack_s_stocks_are_simulated_too_unless_the_user_names_their_provider(tmp_path: Path) -> None:
+    def made(**inherited: str) -> Plan:
+        settings = LocalSettings.model_validate({setting_of("home"): tmp_path})
+        return make_plan(settings, inherited, (), lambda _: None, simulated=True)
+
+    assert made().environment["POLYGON__BASE_URL"] == "http://127.0.0.1:19500/polygon"
+    assert made().environment["POLYGON__SIMULATED"] == "true"
+    assert "POLYGON__SIMULATED" not in made(POLYGON__BASE_URL="https://api.massive.com").environment
+    assert "POLYGON__SIMULATED" not in plan(tmp_path).environment

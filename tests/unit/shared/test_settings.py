@@ -104,3 +104,13 @@ def test_a_fault_does_not_tell_a_secret(environment: pytest.MonkeyPatch) -> None
     with pytest.raises(SystemExit) as caught:
         settings.load()
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_provider_s_key_comes_from_a_file_and_is_not_shown(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k-3f9\n")
+    environment.setenv("POLYGON_API_KEY_FILE", str(tmp_path / "key"))
+    environment.setenv("POLYGON__TICKERS", "AAPL,MSFT")
+    found = settings.load()
+    assert (found.keys.of("polygon"), found.keys.of("polygon-daily")) == ("k-3f9", "k-3f9")
+    assert "k-3f9" not in repr(found)
+    assert found.polygon.tickers == ["AAPL", "MSFT"]
