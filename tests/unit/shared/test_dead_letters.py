@@ -59,6 +59,12 @@ def test_a_live_record_is_replayed_with_its_receive_time_in_front() -> None:
     assert dead_letters.replayed(letter(LIVE), "frames-2")[2:] == (b"1610064000.278000: {}", [("run", b"frames-2:6:0")])
 
 
+def test_an_answer_of_a_run_is_replayed_with_its_receive_time_in_front() -> None:
+    answer = LIVE._replace(headers=(("ce_type", b"market.response"), ("run", b"daily-1:12:0"), *WHY))
+    assert letter(answer).rows == "frames"
+    assert dead_letters.replayed(letter(answer), "frames-2")[2:] == (b"1610064000.278000: {}", [("run", b"frames-2:12:0")])
+
+
 def test_it_matches_by_reason_and_run() -> None:
     assert letter(ROW).matches(None, None)
     assert letter(ROW).matches("bad_price", "prices-1")

@@ -70,14 +70,17 @@ def test_a_bar_that_is_wrong_is_rejected_and_the_others_are_not(changed: dict[st
     assert bad.reason == reason
 
 
-@pytest.mark.parametrize(
-    "payload", [b"", b"[]", b'{"status":"ERROR","error":"x"}', DOCUMENTED[:300], b"<html>", b"\xff", b'{"results":[]}']
-)
+@pytest.mark.parametrize("payload", [b"", b'{"status":"ERROR","error":"x"}', DOCUMENTED[:300], b"<html>", b"\xff", b'{"results":[]}'])
 def test_what_is_no_answer_is_rejected_whole(payload: bytes) -> None:
     for ask in (polygon.DAYS.parse, lambda given: polygon.DAYS.following("", given)):
         with pytest.raises(Rejected):
             ask(payload)
     assert polygon.native_symbol(payload) == ""
+
+
+def test_a_frame_of_the_stream_is_no_page() -> None:
+    with pytest.raises(Rejected):
+        polygon.DAYS.following("", b"[]")
 
 
 def test_days_are_asked_for_by_their_dates_and_minutes_by_their_moments() -> None:
