@@ -1,29 +1,28 @@
 """Which trade ids of a symbol are missing: a fold over the ids as they arrive, in any order and any number of times. Pure.
 
-Invariant: every id between the first one seen and the greatest is either seen or in exactly one hole.
+Invariant: every id between the first one seen and the greatest is either seen or left in exactly one hole. A hole on the ledger stays,
+with nothing left, until its end is on the ledger too: whoever goes on from here knows of it.
 """
 
 from shared.events import Missing, Progress
 
-Ended = tuple[Missing, ...]
 
-
-def see(progress: Progress | None, number: int, at: int, now: int, reason: str) -> tuple[Progress, Ended]:
-    """Takes a trade's id and its time in us; returns what is known then and the holes that it ended."""
+def see(progress: Progress | None, number: int, at: int, now: int, reason: str) -> Progress:
+    """Takes a trade's id and its time in us; returns what is known then."""
     if progress is None:
-        return Progress(number, at), ()
+        return Progress(number, at)
     if number == progress.last + 1:
-        return Progress(number, at, progress.missing), ()
+        return Progress(number, at, progress.missing)
     if number > progress.last:
         hole = Missing(progress.last + 1, number - 1, progress.at, at, now, reason, ((progress.last + 1, number - 1),), progress.at)
-        return Progress(number, at, (*progress.missing, hole)), ()
+        return Progress(number, at, (*progress.missing, hole))
     for place, hole in enumerate(progress.missing):
         if hole.first <= number <= hole.last and (left := _without(hole.left, number)) != hole.left:
             after = max(hole.after, at) if number == hole.left[0][0] else hole.after
-            smaller = (_replaced(hole, left, after, told=hole.told),) if left else ()
+            smaller = (_replaced(hole, left, after, told=hole.told),) if left or hole.told else ()
             missing = (*progress.missing[:place], *smaller, *progress.missing[place + 1 :])
-            return Progress(progress.last, progress.at, missing), () if left else (hole,)
-    return progress, ()
+            return Progress(progress.last, progress.at, missing)
+    return progress
 
 
 def told(progress: Progress, first: int) -> Progress:
@@ -33,7 +32,7 @@ def told(progress: Progress, first: int) -> Progress:
 
 
 def without(progress: Progress, first: int) -> Progress:
-    """The hole that begins with this id is given up."""
+    """The hole that begins with this id has ended, one way or the other."""
     return Progress(progress.last, progress.at, tuple(hole for hole in progress.missing if hole.first != first))
 
 

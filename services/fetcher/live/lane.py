@@ -135,7 +135,7 @@ class Lane:
         self._state, self._reason = "disconnected", reason
 
     def tell(self, hole: Hole) -> None:
-        """A hole, as it now stands: told once everything taken before is acknowledged."""
+        """A hole, as it now stands: told once everything taken before is acknowledged, and before any checkpoint that takes it as told."""
         key = f"{hole.source}|hole|{hole.symbol}|{hole.kind}|{hole.first or hole.start}"
         self._told.append(self._record("hole", key, hole, f"{hole.source}-{hole.symbol}-{hole.first or hole.start}-{hole.state}"))
 

@@ -163,7 +163,7 @@ class Repair:
     async def _page(self, native: str, given: Missing) -> None:
         """One page of the first range that the hole still lacks."""
         hole = self._watch.hole(native, given.first)
-        if hole is None:
+        if hole is None or not hole.left:
             return
         first, last = hole.left[0]
         known = self._watch.progress[native].missing
@@ -183,13 +183,14 @@ class Repair:
         return count
 
     def _settle(self) -> None:
-        for native, hole in self._watch.take_ended():
+        for native, hole in self._watch.ended():
+            self._watch.end(native, hole)
             self._tell(native, hole, "repaired")
             self._work.pop((native, hole.first), None)
 
     def _end(self, native: str, hole: Missing, state: str, message: str) -> None:
         self._of(native, hole).message = message
-        self._watch.give_up(native, hole)
+        self._watch.end(native, hole)
         self._tell(native, hole, state)
         self._work.pop((native, hole.first), None)
 

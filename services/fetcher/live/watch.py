@@ -1,9 +1,9 @@
-"""The trade ids of one source, watched: what a stream or a page brings moves each symbol's fold, and the holes it ends are kept to be told.
+"""The trade ids of one source, watched: what a stream or a page brings moves each symbol's fold.
 
 `due` are the holes that no late frame has filled within `GRACE`: those are put on record and fetched.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from services.fetcher.live import holes
 from shared.events import Missing, Progress
@@ -20,7 +20,6 @@ class Watch:
         self.tape, self.channel, self._ids = tape, channel, ids
         self.progress: dict[str, Progress] = {}
         self.natives = frozenset(natives)
-        self.ended: list[tuple[str, Missing]] = []
         self.seen_at: dict[str, int] = {}
         self._reasons: dict[str, str] = {}
 
@@ -54,19 +53,19 @@ class Watch:
             self.progress[native] = Progress(number, at, known.missing)
             return
         reason = self._reasons.get(native, "missing in the stream")
-        self.progress[native], ended = holes.see(known, number, at, now, reason)
+        self.progress[native] = holes.see(known, number, at, now, reason)
         if known is None:
             self._reasons[native] = "before the first frame"
-        self.ended += [(native, hole) for hole in ended]
 
     def due(self, now: int) -> list[tuple[str, Missing]]:
         """The holes to be fetched, the oldest first."""
-        found = [(native, hole) for native, known in self.progress.items() for hole in known.missing if now - hole.found_at >= GRACE]
+        found = [(native, hole) for native, hole in self._missing() if hole.left and now - hole.found_at >= GRACE]
         return sorted(found, key=lambda entry: entry[1].found_at)
 
     def too_many(self) -> list[tuple[str, Missing]]:
         """The oldest holes of symbols that have more than can be kept."""
-        return [(native, known.missing[0]) for native, known in self.progress.items() if len(known.missing) > MOST_HOLES]
+        crowded = {native for native, known in self.progress.items() if len(known.missing) > MOST_HOLES}
+        return [(native, hole) for native, hole in self._missing() if native in crowded and hole is self.progress[native].missing[0]]
 
     def hole(self, native: str, first: int) -> Missing | None:
         """The hole that begins with this id, as it now stands."""
@@ -76,15 +75,17 @@ class Watch:
         """The hole is on the ledger."""
         self.progress[native] = holes.told(self.progress[native], hole.first)
 
-    def give_up(self, native: str, hole: Missing) -> None:
-        """The hole stays one."""
-        self.progress[native] = holes.without(self.progress[native], hole.first)
+    def ended(self) -> list[tuple[str, Missing]]:
+        """The holes on the ledger that have been filled."""
+        return [(native, hole) for native, hole in self._missing() if not hole.left]
 
-    def take_ended(self) -> list[tuple[str, Missing]]:
-        """The holes on the ledger that have been filled since this was last asked."""
-        ended, self.ended = self.ended, []
-        return [(native, hole) for native, hole in ended if hole.told]
+    def end(self, native: str, hole: Missing) -> None:
+        """The hole's end is on its way to the ledger: it is not known here any more."""
+        self.progress[native] = holes.without(self.progress[native], hole.first)
 
     def snapshot(self) -> dict[str, Progress]:
         """The checkpoint: progress is made of values, so a copy of the table is one of the state."""
         return dict(self.progress)
+
+    def _missing(self) -> Iterator[tuple[str, Missing]]:
+        return ((native, hole) for native, known in self.progress.items() for hole in known.missing)

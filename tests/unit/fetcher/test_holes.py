@@ -7,58 +7,51 @@ from hypothesis import strategies as st
 
 from services.fetcher.live import holes
 from services.fetcher.live.watch import GRACE, MOST_HOLES, Watch
-from shared.events import Missing, Progress
+from shared.events import Progress
 from shared.tape import TAPES, ids_of
 
 AT = 1_700_000_000_000_000
 
 
-def fold(numbers: list[int]) -> tuple[Progress | None, list[Missing]]:
-    """All of them, each executed at a time of its own."""
-    progress: Progress | None = None
-    ended: list[Missing] = []
-    for now, number in enumerate(numbers):
-        progress, filled = holes.see(progress, number, AT + number, now, "x")
-        ended += filled
-    return progress, ended
+def fold(numbers: list[int], tell: int = 0) -> Progress:
+    """All of them, each executed at a time of its own; after every `tell`th what is missing is on the ledger."""
+    progress = holes.see(None, numbers[0], AT + numbers[0], 0, "x")
+    for now, number in enumerate(numbers[1:], 1):
+        progress = holes.see(progress, number, AT + number, now, "x")
+        for hole in progress.missing if tell and not now % tell else ():
+            progress = holes.told(progress, hole.first)
+    return progress
 
 
-@given(st.lists(st.integers(1, 40), min_size=1, max_size=80))
-def test_every_id_from_the_first_on_is_seen_or_in_exactly_one_hole(numbers: list[int]) -> None:
-    progress, ended = fold(numbers)
-    assert progress is not None
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=80), st.integers(0, 5))
+def test_every_id_from_the_first_on_is_seen_or_in_exactly_one_hole(numbers: list[int], tell: int) -> None:
+    progress = fold(numbers, tell)
     wanted = set(range(numbers[0], max(numbers) + 1)) - set(numbers)
     left = [number for hole in progress.missing for first, last in hole.left for number in range(first, last + 1)]
     assert sorted(left) == sorted(wanted)
     assert progress.last == max(numbers)
-    ranges = sorted((hole.first, hole.last) for hole in [*progress.missing, *ended])
+    assert all(hole.left or hole.told for hole in progress.missing)
+    ranges = sorted((hole.first, hole.last) for hole in progress.missing)
     assert all(before[1] < behind[0] for before, behind in pairwise(ranges))
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=60))
 def test_seeing_ids_again_changes_nothing(numbers: list[int]) -> None:
-    progress, _ = fold(numbers)
-    again = progress
+    again = progress = fold(numbers)
     for number in numbers:
-        again, ended = holes.see(again, number, AT + number, 99, "y")
-        assert not ended
+        again = holes.see(again, number, AT + number, 99, "y")
     assert again == progress
 
 
 def test_a_hole_knows_the_trades_around_it_and_from_when_on_it_lacks_some() -> None:
     #  ids   5 . . . . 10   then 6, 7
-    progress, _ = fold([5, 10, 6, 7])
-    assert progress is not None
-    (hole,) = progress.missing
+    (hole,) = fold([5, 10, 6, 7]).missing
     assert (hole.first, hole.last, hole.left) == (6, 9, ((8, 9),))
     assert (hole.start, hole.end, hole.after) == (AT + 5, AT + 10, AT + 7)
 
 
 def test_a_hole_in_the_middle_of_a_hole_leaves_both_ends() -> None:
-    progress, ended = fold([1, 9, 5])
-    assert progress is not None
-    assert progress.missing[0].left == ((2, 4), (6, 8))
-    assert not ended
+    assert fold([1, 9, 5]).missing[0].left == ((2, 4), (6, 8))
 
 
 def trade(number: int) -> bytes:
@@ -74,7 +67,7 @@ def test_a_late_frame_fills_a_hole_before_anybody_is_told() -> None:
     for now, number in enumerate((1, 2, 4, 3)):
         found.frame(trade(number), now)
     assert found.due(10 * GRACE) == []
-    assert found.take_ended() == []
+    assert found.ended() == []
 
 
 def test_what_is_due_is_told_once_and_ends_with_the_page_that_fills_it() -> None:
@@ -88,8 +81,12 @@ def test_what_is_due_is_told_once_and_ends_with_the_page_that_fills_it() -> None
     assert (first.reason, second.reason) == ("reset", "missing in the stream")
     found.told(native, first)
     found.page(native, [(4, AT), (2, AT), (3, AT)], GRACE)
-    assert [(hole.first, hole.last) for _, hole in found.take_ended()] == [(2, 4)]
-    assert found.take_ended() == []
+    assert [(hole.first, hole.last) for _, hole in found.ended()] == [(2, 4)]
+    successor = watch()
+    successor.load(found.snapshot())
+    assert successor.ended() == found.ended()
+    found.end(*found.ended()[0])
+    assert found.ended() == []
 
 
 def test_a_successor_goes_on_where_the_checkpoint_stands() -> None:
@@ -119,6 +116,6 @@ def test_more_holes_than_can_be_kept_are_given_up_from_the_oldest_on() -> None:
     for number in range(0, 2 * MOST_HOLES + 6, 2):
         found.frame(trade(number), 0)
     ((native, oldest),) = found.too_many()
-    found.give_up(native, oldest)
+    found.end(native, oldest)
     assert oldest.first == 1
     assert found.hole(native, 1) is None
