@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from services.fetcher.live.bucket import Bucket
-from services.fetcher.live.choice import checked
+from services.fetcher.live.bucket import Bucket, Buckets
+from services.fetcher.live.choice import checked, watched
 from shared.providers.venue import Budget
 from shared.settings import Source
 
@@ -47,3 +47,49 @@ async def test_callers_at_the_same_time_share_the_budget() -> None:
     bucket, begun = Bucket(Budget(2, 0.2)), time.monotonic()
     await asyncio.gather(*(bucket.take() for _ in range(5)))
     assert time.monotonic() - begun >= 0.39
+
+
+async def test_a_share_of_a_budget_is_a_part_of_it() -> None:
+    buckets = Buckets()
+    bucket = buckets.of("x", Budget(12, 60))
+    buckets.share(4 / 12)
+    assert bucket.left == 4
+    assert buckets.of("y", Budget(2, 60)).left == 1
+
+
+async def test_what_a_share_has_grown_by_counts_as_spent_by_whoever_had_it() -> None:
+    bucket, begun = Bucket(Budget(6, 0.3), 0.5), time.monotonic()
+    bucket.share(1.0)
+    assert bucket.left == 3
+    for _ in range(4):
+        await bucket.take()
+    assert time.monotonic() - begun >= 0.29
+
+
+async def test_a_request_takes_its_weight_and_one_beyond_the_share_goes_alone() -> None:
+    bucket, begun = Bucket(Budget(3, 0.2)), time.monotonic()
+    await bucket.take(2)
+    assert bucket.left == 1
+    await bucket.take(5)
+    assert time.monotonic() - begun >= 0.19
+    await bucket.take()
+    assert time.monotonic() - begun >= 0.39
+
+
+@pytest.mark.parametrize(
+    ("given", "channel", "kinds", "base"),
+    [
+        ({"channels": ["trade", "bookTicker"]}, "trade", ["quote"], "https://api.binance.com"),
+        ({"channels": ["trade"], "base_url": "ws://x/binance"}, "trade", [], ""),
+        ({"channels": ["trade"], "base_url": "ws://x/binance", "rest_url": "http://x/binance"}, "trade", [], "http://x/binance"),
+        ({"channels": ["bookTicker"]}, None, ["quote"], "https://api.binance.com"),
+        ({"channels": ["history"], "base_url": "http://x/binance"}, "trade", [], "http://x/binance"),
+        ({}, None, ["index"], ""),
+    ],
+)
+def test_trades_with_ids_are_watched_and_other_kinds_are_lost_with_the_connection(
+    given: dict[str, object], channel: str | None, kinds: list[str], base: str
+) -> None:
+    choice = watched(checked(Source.model_validate({"name": "binance-x", "provider": "binance", "symbols": ["BTC-USDT"], **given})))
+    assert (choice.watch.channel if choice.watch else None, choice.kinds, choice.base) == (channel, kinds, base)
+    assert choice.keys == (["BTCUSDT"] if given.get("channels") else [""])
