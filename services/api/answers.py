@@ -108,6 +108,17 @@ class Hole(msgspec.Struct, frozen=True):
     message: str
 
 
+class Throughput(msgspec.Struct, frozen=True):
+    """What came of a source or a symbol: ticks by event time, their mean a second and the most in a minute."""
+
+    group: str
+    kind: str
+    ticks: int
+    late: int
+    per_second: Money
+    most_in_a_minute: int
+
+
 class Tick(msgspec.Struct, frozen=True):
     """A stored fact; `origin` is the raw record it came from (epoch/partition/offset/index)."""
 

@@ -78,6 +78,17 @@ WHERE ($1::text IS NULL OR source = $1) AND ($2::text IS NULL OR symbol IN ($2, 
   AND ($7::timestamptz IS NULL OR (found_at, source, symbol, kind, place) < ($7, $8, $9, $10, $11))
 ORDER BY found_at DESC, holes.source DESC, holes.symbol DESC, kind DESC, place DESC LIMIT $12"""
 
+_THROUGHPUT = """
+SELECT {by}, kind, sum(ticks)::bigint AS ticks, sum(late)::bigint, max(ticks)::bigint
+FROM (
+    SELECT {by}, kind, sum(tick_count) AS ticks, sum(late_count) AS late FROM candles
+    WHERE ($1::text IS NULL OR source = $1) AND ($2::text IS NULL OR symbol = $2) AND ($3::text IS NULL OR kind = $3)
+      AND start >= $4 AND start < $5
+    GROUP BY {by}, kind, start
+) minutes
+GROUP BY {by}, kind ORDER BY sum(ticks) DESC, {by}, kind LIMIT $6"""
+THROUGHPUT = {name: _THROUGHPUT.format(by=name) for name in ("source", "symbol")}
+
 # One ordered index scan per source and kind, merged: without it a page would sort every tick of the symbol.
 TICKS = """
 SELECT t.source, t.symbol, t.kind, t.native_symbol, t.event_time, t.received_at, t.sequence, t.id, t.price, t.size, t.side,

@@ -12,7 +12,8 @@ from services.api.answers import iso, money, number
 from shared.aggregations import minutes
 from shared.aggregations.candles import fold
 from shared.events import Candle, IndexPrice, Quote, ServiceMinute, Tick, Trade
-from shared.time import MINUTE
+from shared.money import ZERO, quotient
+from shared.time import MINUTE, SECOND
 
 
 def symbol(row: Record) -> answers.Symbol:
@@ -49,6 +50,12 @@ def hole(row: Record) -> answers.Hole:
     ended = None if ended_at is None else iso(ended_at)
     times = iso(start), iso(end)
     return answers.Hole(source_, symbol_, kind, first, last, *times, state, reason, iso(found_at), ended, requests, message)
+
+
+def throughput(row: Record, width: int) -> answers.Throughput:
+    """A row of THROUGHPUT over so many us."""
+    group, kind, ticks, late, most = row
+    return answers.Throughput(group, kind, ticks, late, number(quotient(Decimal(ticks) * SECOND, Decimal(width)) or ZERO), most)
 
 
 def tick(row: Record) -> answers.Tick:

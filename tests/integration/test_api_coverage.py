@@ -84,3 +84,20 @@ async def test_a_source_of_files_has_no_coverage(database_url: str) -> None:
     await connection.close()
     async with serving(database_url) as api:
         assert [row["coverage"] for row in (await api.get("/candles", symbol="BTC-USDT"))["results"]] == [None]
+
+
+async def test_throughput_is_told_by_source_and_by_symbol(database_url: str) -> None:
+    ticks = [trade(f"00:00:{n:02}", "1", source="binance", name=f"a{n}") for n in range(30)]
+    ticks += [trade("00:01:00", "1", source="binance", late=True), trade("00:01:30", "1", source="kraken"), trade("01:00:00", "1")]
+    await store(database_url, ticks)
+    span = {"from_": "2021-01-08T00:00:00Z", "to": "2021-01-08T00:02:00Z"}
+    async with serving(database_url) as api:
+        assert (await api.get("/throughput", **span))["results"] == [
+            {"group": "binance", "kind": "trade", "ticks": 31, "late": 1, "per_second": Decimal("0.258333333333"), "most_in_a_minute": 30},
+            {"group": "kraken", "kind": "trade", "ticks": 1, "late": 0, "per_second": Decimal("0.008333333333"), "most_in_a_minute": 1},
+        ]
+        (symbol,) = (await api.get("/throughput", by="symbol", **span))["results"]
+        assert (symbol["group"], symbol["ticks"], symbol["most_in_a_minute"]) == ("BTC-USDT", 32, 30)
+        assert (await api.get("/throughput", source="kraken", limit=1, **span))["results"][0]["group"] == "kraken"
+        assert (await api.http.get("/throughput", params={"to": "2021-01-08"})).status_code == 422
+        assert (await api.http.get("/throughput", params={"from": "2021-01-08", "to": "2021-03-08"})).status_code == 422

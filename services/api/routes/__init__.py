@@ -18,6 +18,7 @@ from services.api.routes import (
     runs,
     sources,
     symbols,
+    throughput,
     ticks,
 )
 
@@ -30,6 +31,7 @@ MODULES = (
     symbols,
     sources,
     coverage,
+    throughput,
     runs,
     events,
     metrics,

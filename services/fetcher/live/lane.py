@@ -39,9 +39,6 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-_LEFT = {"connected": "the fetcher before this one died", "left": "the source moved to another fetcher"}
-
-
 class Lane:
     """`inherit` first; `take` frames, `connected`/`disconnected`; `run` sends until `stop`, then says how the source was left.
 
@@ -164,7 +161,8 @@ class Lane:
             self.epoch = max(self.epoch, left.epoch + 1)
             self._begun_at = left.begun_at
             if left.state != "closed":
-                self._since, self._reason = left.at, _LEFT.get(left.state, left.reason)
+                moved = left.state == "left"
+                self._since, self._reason = left.at, "the source moved to another fetcher" if moved else _died(left.reason)
             if self.watch is not None and left.progress:
                 self.watch.load(left.progress)
                 for place in sorted(self._partitions):
@@ -263,3 +261,8 @@ class Lane:
         if len(self._keys) < 10_000:
             self._keys[native] = (key, place)
         return key, place
+
+
+def _died(reason: str) -> str:
+    """Why its successor misses what it does; `reason`: it had no connection when it died."""
+    return f"the fetcher before this one died{f', without a connection: {reason}' if reason else ''}"[:200]

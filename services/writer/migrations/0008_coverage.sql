@@ -23,3 +23,6 @@ CREATE TABLE holes (
 CREATE INDEX holes_by_time ON holes (found_at, source, symbol, kind, place);
 -- coverage of candles: what a source still lacks over a range of time.
 CREATE INDEX holes_unfilled ON holes (source, kind, symbol, "end") WHERE state <> 'repaired';
+
+-- GET /throughput: every candle of a range of time.
+CREATE INDEX candles_by_time ON candles (start);
