@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
@@ -16,8 +17,10 @@ from deploy.simulator.limits import SECOND
 from deploy.simulator.market import Market, listing
 from deploy.simulator.venue import Answer, Feed, Request, Session, Stream, Venue
 from deploy.simulator.venues import VENUES
+from shared.errors import Rejected
 from shared.events import IndexPrice, Quote, Trade
 from shared.providers import PROVIDERS
+from shared.tape import TAPES, Asked, Wanted
 
 NOW = 1_700_000_000_123_456
 STREAMED = [name for name, venue in VENUES.items() if venue.feed and name in PROVIDERS]
@@ -290,3 +293,33 @@ def test_limits_are_told_in_the_venues_words() -> None:
 
 def test_other_paths_are_not_found() -> None:
     assert {name: get(name, "/nothing").status for name in VENUES} == dict.fromkeys(VENUES, 404)
+
+
+@pytest.mark.parametrize("venue", sorted(TAPES))
+def test_what_the_platform_lacks_is_what_a_page_holds(venue: str) -> None:
+    of, tape = market(venue, count=3000), TAPES[venue]
+    channel, first, last = tape.CHANNELS[0], of.first_id + 40, of.first_id + 1200
+
+    def ask(asked: Asked) -> list[int]:
+        split = urlsplit(asked.url)
+        query = {name: values[0] for name, values in parse_qs(split.query).items()}
+        return sorted(value.sequence for value in tape.parse(get(venue, split.path, {of.native: of}, **query).body, of.native))  # type: ignore[union-attr]
+
+    before, newest = of.since(first - 1, 1)[0], of.last.id
+    page = ask(tape.page("http://x", Wanted(of.native, channel, first, last, before.at)))
+    assert page[:1000] == list(range(first, first + 1000)) or page == list(
+        range(first - 1, first + 999)
+    )  # a time may be that of the one before
+    assert ask(tape.newest("http://x", of.native, channel)) == [newest]
+    assert ask(tape.following("http://x", of.native, channel, newest - 7, of.since(newest - 7, 1)[0].at)) == list(
+        range(newest - 6, newest + 1)
+    )
+    assert ask(tape.following("http://x", of.native, channel, newest, of.last.at)) == []
+
+
+def test_kraken_tells_errors_with_status_200() -> None:
+    for query in ({"pair": "XXXYYY"}, {"pair": "XBTUSD", "since": "x"}):
+        answer = get("kraken", "/0/public/Trades", **query)
+        assert answer.status == 200
+        with pytest.raises(Rejected):
+            TAPES["kraken"].parse(answer.body, "BTC/USD")
