@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import typer
 
-from services.cli.commands import asyncapi, backfill, dlq, down, fetch, ingest, replay, report, status, topics, up, watch
+from services.cli.commands import asyncapi, backfill, dlq, down, fetch, ingest, replay, report, status, topics, trace, up, watch
 
 COMMANDS: tuple[Callable[[typer.Typer], None], ...] = (
     up.register,
@@ -23,5 +23,6 @@ COMMANDS: tuple[Callable[[typer.Typer], None], ...] = (
     report.register,
     watch.register,
     topics.register,
+    trace.register,
     asyncapi.register,
 )
