@@ -302,8 +302,11 @@ def test_what_the_platform_lacks_is_what_a_page_holds(venue: str) -> None:
 
     def ask(asked: Asked) -> list[int]:
         split = urlsplit(asked.url)
-        query: dict[str, Any] = {name: values[0] for name, values in parse_qs(split.query).items()}
-        return sorted(value.sequence for value in tape.parse(get(venue, split.path, {of.native: of}, **query).body, of.native))  # type: ignore[union-attr]
+        query = {name: values[0] for name, values in parse_qs(split.query).items()}
+        return sorted(
+            value.sequence
+            for value in tape.parse(VENUES[venue].answer(Request(split.path, query, {}, NOW), {of.native: of}).body, of.native)
+        )  # type: ignore[union-attr]
 
     before, newest = of.since(first - 1, 1)[0], of.last.id
     page = ask(tape.page("http://x", Wanted(of.native, channel, first, last, before.at)))
