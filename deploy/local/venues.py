@@ -46,7 +46,9 @@ def sources(simulator_port: int | None) -> str:
     for provider, symbols, channels, scheme in STREAMS:
         source: dict[str, Any] = {"name": provider, "provider": provider, "symbols": symbols, "channels": channels}
         if simulator_port is not None:
-            source |= {"name": f"{provider}-sim", "base_url": f"{scheme}://{HOST}:{simulator_port}/{provider}", "interval_seconds": 5}
+            address = f"{HOST}:{simulator_port}/{provider}"
+            source |= {"name": f"{provider}-sim", "base_url": f"{scheme}://{address}", "interval_seconds": 5}
+            source |= {"rest_url": f"http://{address}"} if channels else {}
         found.append(source)
     return json.dumps(found)
 

@@ -10,6 +10,8 @@ the ledger of holes, each repaired; while the venues' history does not answer it
 
 import json
 import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -62,6 +64,7 @@ def test_every_trade_is_stored_once_and_every_hole_is_repaired(services: Service
     for venue in VENUES:
         check_venue(database_url, venue, log(simulator, venue), services)
     check_ledger(database_url, began, services)
+    check_origins(services)
 
 
 def restart_after(services: Services, seconds: float, *parts: str) -> None:
@@ -162,6 +165,20 @@ def check_ledger(url: str, began: datetime, services: Services) -> None:
         # The first minute had begun before the source had, the last one has not ended.
         assert all(candle["coverage"] == 1 for candle in candles[1:-1]), candles
         assert all(before[1] < behind[0] for before, behind in pairwise(found)), "no id is in two holes"
+
+
+def check_origins(services: Services) -> None:
+    """A repaired candle, taken apart by the operator's command: frames of the stream and pages of the venue's history, all its ticks."""
+    symbol = VENUES["binance"][0]
+    hole = ask(services, "/coverage", source="binance-sim")[-1]
+    (candle, *_) = ask(services, "/candles", source="binance-sim", symbol=symbol, **{"from": hole["start"]})
+    command = [sys.executable, "-m", "services.cli", "trace", symbol, hole["start"], "--source", "binance-sim"]
+    said = subprocess.run(command, env={**os.environ, **services.operator()}, capture_output=True, text=True, timeout=60, check=False)
+    assert said.returncode == 0, said.stderr
+    lines = [line.rsplit(None, 5) for line in said.stdout.splitlines() if line.startswith(("frames of the stream", "answer of http"))]
+    assert {line[0].partition(" ")[0] for line in lines} == {"frames", "answer"}, said.stdout
+    assert sum(int(line[2]) for line in lines) == candle["tick_count"], said.stdout
+    print(said.stdout)
 
 
 def check_candles(url: str, source: str, trades: dict[int, Any]) -> None:
