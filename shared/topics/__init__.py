@@ -58,7 +58,14 @@ MINUTES = Topic(
     "ops.minutes.v1", "ServiceMinute, MinuteGivenUp", "service|start, partitioned by service", "compact,delete", 7, 16, tier="gold"
 )
 RUNS = Topic("pipeline.runs.v1", "Run", "run_id", "compact,delete", 30, 8)
-SOURCES = Topic("pipeline.sources.v1", "source state", "source", "compact,delete", 30, 8)
+SOURCES = Topic(
+    "pipeline.sources.v1",
+    "SourceState, Hole, SourceWanted",
+    "source; source|hole|…; source|wanted; partitioned by source",
+    "compact,delete",
+    30,
+    8,
+)
 DEAD_LETTERS = Topic("pipeline.dlq.v1", "the rejected record's own bytes", "original key", "delete", 90, 32, limit=DEAD_LETTER_LIMIT)
 CHECKPOINTS = Topic("pipeline.checkpoints.v1", "Checkpoint, in the partition it is about", "group|topic|partition", "compact")
 

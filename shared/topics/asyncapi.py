@@ -19,6 +19,7 @@ from shared.topics import (
     OPS_EVENTS,
     OPS_RAW,
     RUNS,
+    SOURCES,
     SUMMARIES,
     TICKS,
     TOPICS,
@@ -41,19 +42,20 @@ _EVENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     FILLS.name: (events.Fill,),
     SUMMARIES.name: (events.OrderSummary,),
     RUNS.name: (events.Run,),
+    SOURCES.name: (events.SourceState, events.Hole, events.SourceWanted),
     DEAD_LETTERS.name: (events.Marker,),
 }
 _BYTES = {MARKET_RAW.name: "RawRecord", TRADING_RAW.name: "TradingRow", OPS_RAW.name: "RawEvent", DEAD_LETTERS.name: "DeadLetter"}
 _SENDS: dict[str, tuple[Topic, ...]] = {
-    "fetcher": (MARKET_RAW, TRADING_RAW, OPS_RAW, DEAD_LETTERS, RUNS),
+    "fetcher": (MARKET_RAW, TRADING_RAW, OPS_RAW, DEAD_LETTERS, RUNS, SOURCES),
     "transformer": (TICKS, CANDLES, FLAGS, TRADING_EVENTS, OPS_EVENTS, MINUTES, DEAD_LETTERS, CHECKPOINTS),
     "writer": (CANDLES, FILLS, SUMMARIES, MINUTES, RUNS),
     "api": (OPS_RAW, TRADING_RAW, RUNS),
 }
 _RECEIVES: dict[str, tuple[Topic, ...]] = {
-    "fetcher": (RUNS, DEAD_LETTERS),
+    "fetcher": (RUNS, SOURCES, DEAD_LETTERS),
     "transformer": (MARKET_RAW, TRADING_RAW, OPS_RAW, TICKS, CHECKPOINTS),
-    "writer": (TICKS, CANDLES, FLAGS, TRADING_EVENTS, OPS_EVENTS, MINUTES, DEAD_LETTERS, RUNS),
+    "writer": (TICKS, CANDLES, FLAGS, TRADING_EVENTS, OPS_EVENTS, MINUTES, DEAD_LETTERS, RUNS, SOURCES),
     "api": (CANDLES, RUNS),
 }
 

@@ -178,7 +178,6 @@ def check_origins(services: Services) -> None:
     lines = [line.rsplit(None, 5) for line in said.stdout.splitlines() if line.startswith(("frames of the stream", "answer of http"))]
     assert {line[0].partition(" ")[0] for line in lines} == {"frames", "answer"}, said.stdout
     assert sum(int(line[2]) for line in lines) == candle["tick_count"], said.stdout
-    print(said.stdout)
 
 
 def check_candles(url: str, source: str, trades: dict[int, Any]) -> None:
