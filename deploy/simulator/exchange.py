@@ -17,6 +17,7 @@ from deploy.simulator.log import Log
 from deploy.simulator.market import Market, listing
 from deploy.simulator.schedule import SECOND, Schedule
 from deploy.simulator.settings import SimulatorSettings
+from deploy.simulator.tape import Tape
 from deploy.simulator.venue import Session, Venue
 from deploy.simulator.venues import VENUES
 
@@ -46,6 +47,7 @@ class Exchange:
         self._connections = 0
         self._beaten = self.turned_at = now
         self.log.note("start", "", seed=settings.seed, symbols=settings.symbols, at=now)
+        self.tape = Tape(settings.seed, settings.stock_day, int(settings.stock_minute_seconds * SECOND), settings.stock_minutes)
         self.injector = Injector(Script(), now)
         for venue in VENUES.values():
             self._open(venue, now)
@@ -76,12 +78,20 @@ class Exchange:
             self.hub.release(now)
             for rule in self.injector.cuts(now):
                 self._cut(rule, now)
+            self._play(now)
             if now - self._beaten >= SECOND:
                 self.beat(now)
             self.hub.flush()
             due = [at for at in (self._schedule.next(), self.hub.next_release) if at is not None]
             pause = min([LONGEST, *(at - self.clock() for at in due)])
             await asyncio.sleep(max(pause, SHORTEST) / SECOND)
+
+    def _play(self, now: int) -> None:
+        """What the tape says to those who listen to it."""
+        clients = [client for client in self.hub.clients.values() if client.venue.kind == "past" and client.joined]
+        for quarter in self.tape.advance(now, set().union(*(client.joined for client in clients))):
+            for client in clients:
+                self.hub.say(client, self.tape.frames(quarter, client.joined))
 
     async def burst(self, markets: list[Market], count: int, *, ahead: bool = False) -> float:
         """Issues `count` trades in turn over the markets, as fast as those who listen read; the seconds that the sending took.

@@ -6,6 +6,7 @@ Invariant: this is the only module of the package that reads the environment.
 from __future__ import annotations
 
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,6 +30,9 @@ class SimulatorSettings(BaseSettings):
     rate: float = Field(default=3, ge=0, le=100_000, description="trades a second of each symbol")
     price_rate: float = Field(default=0.2, ge=0, le=100_000, description="new prices a second of each symbol, for venues that are polled")
     symbols: Annotated[tuple[str, ...], NoDecode] = ("BTC-USD", "ETH-USD", "SOL-USD")
+    stock_day: date = Field(default=date(2025, 1, 6), description="the session that the stream of stocks begins with")
+    stock_minute_seconds: float = Field(default=60, ge=0.01, le=3600, description="how long a minute of it takes")
+    stock_minutes: int = Field(default=0, ge=0, description="after so many minutes it ends; 0: it goes on")
     first_id: Literal["seed", "clock"] = Field(
         default="seed", description="trade ids begin at a seeded number, or where the clock stands: then a restart never repeats an id"
     )

@@ -294,8 +294,13 @@ def _take(batch: Batch, tick: Tick) -> None:
 def _take_bar(batch: Batch, bar: Bar) -> None:
     held = batch.bars.setdefault(fact_key(bar), bar)
     if held is not bar:
-        batch.bars[fact_key(bar)], dropped = (bar, held) if precedence(bar) > precedence(held) else (held, bar)
+        batch.bars[fact_key(bar)], dropped = (bar, held) if _said(bar) > _said(held) else (held, bar)
         batch.duplicates[ledger_key(dropped)] += 1
+
+
+def _said(bar: Bar) -> tuple[int, Origin]:
+    """Of several copies of a bar, which is restated, the last one holds: two of one millisecond in the order of the log."""
+    return bar.received_at, bar.origin
 
 
 def fact_key(tick: Tick) -> FactKey:
@@ -309,7 +314,7 @@ def ledger_key(tick: Dated) -> LedgerKey:
 
 
 def precedence(tick: Tick) -> tuple[int, bytes]:
-    """Of several copies of a fact the least holds, whatever their order of arrival; of a bar, which is restated, the greatest."""
+    """Of several copies of a fact the least holds, whatever their order of arrival."""
     return tick.received_at, content(tick)
 
 

@@ -1,4 +1,5 @@
-"""Polygon (Massive): /v2/aggs/ticker/{ticker}/range/1/{day|minute}/{from}/{to}, bars of simulated stocks, page by page.
+"""Polygon (Massive): the stream of stocks at /stocks, and bars of simulated stocks, page by page, at
+/v2/aggs/ticker/{ticker}/range/1/{day|minute}/{from}/{to}.
 
 {"ticker":"AAPL","queryCount":2,"resultsCount":2,"adjusted":true,"results":[{"v":70790813,"vw":131.6292,"o":130.46,"c":130.15,"h":133.41,
  "l":129.89,"t":1673240400000,"n":645365}],"status":"OK","request_id":"…","count":2,"next_url":"http://…?cursor=…"}
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from itertools import islice
+from typing import Literal
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -22,11 +24,13 @@ import msgspec
 from deploy.simulator import stocks
 from deploy.simulator.limits import MINUTE, Limit
 from deploy.simulator.stocks import Bar
-from deploy.simulator.venue import Answer, Book, Request, Venue
+from deploy.simulator.venue import Answer, Book, Feed, Request, Session, Stream, Venue
 
 PAGE, LARGEST = 5_000, 50_000
 _PATH = re.compile(r"/v2/aggs/ticker/([A-Z][A-Z0-9.]{0,15})/range/1/(day|minute)/([0-9-]{10,13})/([0-9-]{10,13})")
+_TICKER = re.compile(r"[A-Z][A-Z0-9.]{0,15}")
 _ONE = timedelta(days=1)
+CHANNELS = ("AM", "T", "Q")
 
 
 def _answer(request: Request, book: Book) -> Answer:
@@ -126,4 +130,47 @@ def _native(symbol: str) -> str:
     return symbol.replace("-", ".")
 
 
-VENUE = Venue("polygon", _native, _answer, _weigh, Limit(5, MINUTE), _limited, precision=1000, kind="past")
+def _opened(path: str, query: Mapping[str, str], session: Session, book: Book, now: int) -> list[bytes] | None:
+    return [_status("connected", "Connected Successfully")] if path.strip("/") in ("", "stocks") else None
+
+
+def _received(message: bytes, session: Session, book: Book, now: int) -> list[bytes]:
+    """A key that begins with `wrong` is none; before a good one nothing is subscribed to."""
+    try:
+        action, params = msgspec.json.decode(message, type=_Action).said
+    except msgspec.MsgspecError as fault:
+        return [_status("error", str(fault))]
+    if action == "auth":
+        session.form = "" if not params or params.startswith("wrong") else "authenticated"
+        return [_status("auth_success", "authenticated") if session.form else _status("auth_failed", "authentication failed")]
+    if not session.form:
+        return [_status("auth_required", "authentication required")]
+    streams = {Stream(channel, symbol) for channel, _, symbol in (param.strip().partition(".") for param in params.split(","))}
+    if unknown := sorted(f"{s.channel}.{s.symbol}" for s in streams if s.channel not in CHANNELS or not _TICKER.fullmatch(s.symbol)):
+        return [_status("error", f"not authorized: {unknown[0]}")]
+    if action == "subscribe":
+        session.streams |= streams
+    else:
+        session.streams -= streams
+    return [_status("success", f"{action}d to: {params}")]
+
+
+def _beat(session: Session, book: Book, now: int) -> list[bytes]:
+    return []
+
+
+def _status(status: str, message: str) -> bytes:
+    return msgspec.json.encode([{"ev": "status", "status": status, "message": message}])
+
+
+class _Action(msgspec.Struct):
+    action: Literal["auth", "subscribe", "unsubscribe"]
+    params: str
+
+    @property
+    def said(self) -> tuple[str, str]:
+        return self.action, self.params
+
+
+FEED = Feed(_opened, _received, _beat, {}, frozenset())
+VENUE = Venue("polygon", _native, _answer, _weigh, Limit(5, MINUTE), _limited, precision=1000, kind="past", feed=FEED)

@@ -29,7 +29,8 @@ _UPSERT = f"""
 INSERT INTO bars AS b ({", ".join(_COLUMNS)})
 SELECT * FROM unnest({", ".join(f"${n}::{kind}[]" for n, kind in enumerate(_TYPES, 1))}) ORDER BY 1, 2, 3
 ON CONFLICT (source, symbol, start) DO UPDATE SET ({", ".join(_VALUES)}) = ({", ".join("excluded." + name for name in _VALUES)})
-WHERE (excluded.received_at, excluded.content) > (b.received_at, b.content)
+WHERE (excluded.received_at, excluded.epoch, excluded.raw_partition, excluded.raw_offset, excluded.raw_index)
+    > (b.received_at, b.epoch, b.raw_partition, b.raw_offset, b.raw_index)
 RETURNING source, symbol, start, xmax = 0 AS is_new
 """
 _BETWEEN = "SELECT * FROM bars WHERE source = $1 AND symbol = $2 AND start >= $3 AND start < $4 ORDER BY start"
