@@ -21,6 +21,7 @@ from shared.providers import (
     polygon,
     polygon_stream,
     prices_csv,
+    push,
 )
 from shared.providers.venue import History, Login, Polling, Priced, Streaming
 
@@ -46,6 +47,7 @@ PROVIDERS: dict[str, Provider] = {
     "polygon": polygon.MINUTES,
     "polygon-daily": polygon.DAYS,
     "prices-csv": prices_csv,
+    "push": push,
 }
 
 

@@ -50,7 +50,7 @@ _SENDS: dict[str, tuple[Topic, ...]] = {
     "fetcher": (MARKET_RAW, TRADING_RAW, OPS_RAW, DEAD_LETTERS, RUNS, SOURCES),
     "transformer": (TICKS, CANDLES, FLAGS, TRADING_EVENTS, OPS_EVENTS, MINUTES, DEAD_LETTERS, CHECKPOINTS),
     "writer": (CANDLES, FILLS, SUMMARIES, MINUTES, RUNS),
-    "api": (OPS_RAW, TRADING_RAW, RUNS),
+    "api": (MARKET_RAW, OPS_RAW, TRADING_RAW, RUNS),
 }
 _RECEIVES: dict[str, tuple[Topic, ...]] = {
     "fetcher": (RUNS, SOURCES, DEAD_LETTERS),

@@ -13,6 +13,7 @@ from services.api.routes import (
     metrics,
     orders,
     probes,
+    push_ticks,
     pushes,
     rejects,
     runs,
@@ -40,6 +41,7 @@ MODULES = (
     orders,
     execution,
     pushes,
+    push_ticks,
     probes,
 )
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for module in MODULES for endpoint in module.ENDPOINTS)
