@@ -10,7 +10,7 @@ import uvloop
 
 from shared import settings as settings_module
 from shared.settings import Settings
-from shared.telemetry import logs, probes
+from shared.telemetry import follow, logs, probes, process
 
 STOP_SECONDS = 10.0
 Main = Callable[[Settings, probes.Health, asyncio.Event], Awaitable[None]]
@@ -20,6 +20,8 @@ def run(name: str, main: Main) -> None:
     """Runs `main(settings, health, stop)` until it returns; `stop` is set by SIGTERM and SIGINT. Exits 1 if it raises."""
     settings = settings_module.load()
     logs.configure(name, settings.telemetry.log_level)
+    follow.configure(settings.telemetry.follow_every)
+    process.describe(name, settings.home)
     # Records are many small objects without cycles: at the default of 700 the collector takes a fifth of the time.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

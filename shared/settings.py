@@ -51,6 +51,10 @@ class Telemetry(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    follow_every: int = Field(0, ge=0, description="log the way of each so many-th raw record of a partition; 0: of none")
+    otlp_endpoint: str = Field(
+        "", pattern=r"^(https?://[^\s/]+(/\S*)?)?$", description="where traces go, like http://127.0.0.1:4318; empty: none"
+    )
     report_requests: bool = Field(True, description="tell the requests that are made and answered as operational events")
 
 
@@ -91,6 +95,7 @@ class Writer(BaseModel):
 
     batch_records: int = Field(20_000, ge=1)
     output_folder: Path = Field(Path("output"), description="where a run of orders leaves its files")
+    audit_seconds: float = Field(30.0, ge=1, le=3600, description="between looks at whether the store agrees with itself")
 
 
 class S3(BaseModel):

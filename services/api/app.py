@@ -16,13 +16,14 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from services.api import bodies, document, problems
+from services.api import bodies, document, problems, requests
 from services.api.coalescing import Coalescing
 from services.api.parameters import Given
 from services.api.protocol import Context, Endpoint
 from services.api.routes import ENDPOINTS
 from shared.errors import Unavailable
-from shared.telemetry.metrics import HTTP_SECONDS
+from shared.telemetry.logs import log
+from shared.telemetry.metrics import HTTP_SECONDS, HTTP_TIMEOUTS
 
 REQUEST_SECONDS = 25.0
 Answer = Callable[[Scope, Receive], Awaitable[Response]]
@@ -58,7 +59,7 @@ class Application(FastAPI):
 def answering(endpoint: Endpoint, context: Context, shared: Coalescing[bytes | Response]) -> Answer:
     """Reads the parameters and answers within the deadline, once for all who ask the same; measures each request."""
     known = endpoint.known
-    served = HTTP_SECONDS.labels(endpoint.path, "2xx")
+    served, late = HTTP_SECONDS.labels(endpoint.path, "2xx"), HTTP_TIMEOUTS.labels(endpoint.path)
     event_type = f"{endpoint.method} {endpoint.path}".lower()
     reporter = context.reporter if endpoint.told else None
 
@@ -69,11 +70,13 @@ def answering(endpoint: Endpoint, context: Context, shared: Coalescing[bytes | R
             async with asyncio.timeout(REQUEST_SECONDS):
                 return await endpoint.answer(context, given)
         except TimeoutError as fault:
+            late.inc()
             raise Unavailable(f"the answer took longer than {REQUEST_SECONDS:g} s; ask for less at a time") from fault
 
     async def answer(scope: Scope, receive: Receive) -> Response:
         started = perf_counter()
-        response = await respond(scope, receive)
+        request_id = requests.identify(bodies.header(scope, requests.HEADER))
+        response = requests.named(await respond(scope, receive, request_id), request_id)
         seconds = perf_counter() - started
         if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
             served.observe(seconds)
@@ -81,9 +84,10 @@ def answering(endpoint: Endpoint, context: Context, shared: Coalescing[bytes | R
             HTTP_SECONDS.labels(endpoint.path, f"{response.status_code // 100}xx").observe(seconds)
         if reporter is not None:
             reporter.tell(SERVICE, event_type, response.status_code, seconds)
+        log().debug("answered", request_id=request_id, what=event_type, status=response.status_code, seconds=seconds)
         return response
 
-    async def respond(scope: Scope, receive: Receive) -> Response:
+    async def respond(scope: Scope, receive: Receive, request_id: str) -> Response:
         accept = bodies.header(scope, b"accept") if endpoint.formats else b""
         try:
             if endpoint.method == "GET":
@@ -91,7 +95,7 @@ def answering(endpoint: Endpoint, context: Context, shared: Coalescing[bytes | R
             else:
                 found = await read(scope, accept, await bodies.read(scope, receive, context.bounds.max_body_bytes))
         except Exception as fault:  # noqa: BLE001 whatever it is, the answer is a problem and the log has the fault
-            return problems.answer(fault, scope["method"], scope["path"])
+            return problems.answer(fault, scope["method"], scope["path"], request_id)
         return found if isinstance(found, Response) else Response(found, media_type="application/json")
 
     return answer

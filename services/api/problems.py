@@ -40,7 +40,7 @@ def missing(what: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, what)
 
 
-def answer(fault: Exception, method: str, path: str) -> Response:
+def answer(fault: Exception, method: str, path: str, request_id: str = "") -> Response:
     """The answer that an exception is; what nobody foresaw is logged whole and told as nothing but a fault."""
     match fault:
         case Problem():
@@ -49,10 +49,10 @@ def answer(fault: Exception, method: str, path: str) -> Response:
             detail = f"{method} {path[:200]} is not served here; /docs lists what is"
             return _document(Problem(HTTPStatus(fault.status_code), detail), path, dict(fault.headers or {}))
         case Unavailable():
-            logs.log().warning("unavailable", path=path, error=str(fault))
+            logs.log().warning("unavailable", path=path, request_id=request_id, error=str(fault))
             return _document(Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(fault)), path, {"Retry-After": str(RETRY_AFTER_SECONDS)})
         case _:
-            logs.log().error("fault", path=path, error=repr(fault), exc_info=fault)
+            logs.log().error("fault", path=path, request_id=request_id, error=repr(fault), exc_info=fault)
             return _document(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault in the service; its log says which"), path)
 
 

@@ -18,7 +18,6 @@ from shared import runs
 from shared.errors import FileFault, Rejected
 from shared.events import Marker, Run, RunStatus
 from shared.records import cloud_event
-from shared.telemetry import metrics
 from shared.time import to_iso
 from shared.topics import DEAD_LETTERS, RAW_LIMIT, RUNS
 
@@ -114,7 +113,6 @@ class Ingest:
             elif isinstance(output, TooLarge):
                 self._rejected += 1
                 if self._sent >= self._skip:
-                    metrics.REJECTED.labels("too_large").inc()
                     letter = _dead_letter(output, self.run, now)
                     await self._publisher.send(DEAD_LETTERS, output.partition % DEAD_LETTERS.partitions, [letter])
         for number, records in groups.items():

@@ -4,7 +4,6 @@ Nothing after an unacknowledged record counts as sent: `acknowledge` returns whe
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 
 from shared.backoff import delay
@@ -54,7 +53,6 @@ class Publisher:
             except Unavailable as fault:
                 await self._again(fault)
                 continue
-            self._count()
             self._held, self._held_records, self._held_bytes = [], 0, 0
 
     async def close(self) -> None:
@@ -62,13 +60,6 @@ class Publisher:
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
-
-    def _count(self) -> None:
-        sent: Counter[str] = Counter()
-        for topic, _, records in self._held:
-            sent[topic.name] += len(records)
-        for name, count in sent.items():
-            metrics.RECORDS_OUT.labels(name).inc(count)
 
     async def _connected(self) -> Producer:
         if self._producer is None:

@@ -93,12 +93,10 @@ class Runner:
             self._generation = self._consumer.generation
             self._open.clear()
             self._ended.clear()
-            metrics.REBALANCES.inc()
         if self._consumer.uninitialised:
             await self._load()
         polled = await self._consumer.poll(POLL_MS, POLL_RECORDS)
         for partition, records in polled.items():
-            metrics.RECORDS_IN.labels(RUNS.name).inc(len(records))
             for record in records:
                 self._see(partition.partition, runs.read(record.value))
         self._stop_lost()

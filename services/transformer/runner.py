@@ -17,9 +17,10 @@ from shared.bus.consumer import Consumer
 from shared.errors import Unavailable
 from shared.settings import Kafka
 from shared.telemetry import metrics
+from shared.telemetry.follow import followed, raw
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
-from shared.topics import CHECKPOINTS, TOPICS
+from shared.topics import CHECKPOINTS, MARKET_RAW, TOPICS
 
 Make = Callable[[int, Checkpoint], Transform]
 POLL_MS = 200
@@ -65,15 +66,23 @@ class Runner:
         if self._consumer.uninitialised:
             await self._initialise()
         polled = await self._consumer.poll(POLL_MS, POLL_RECORDS)
+        if polled:
+            metrics.BATCH_RECORDS.observe(sum(map(len, polled.values())))
         for partition, records in polled.items():
             if state := self._states.get(partition):
-                metrics.RECORDS_IN.labels(self._consumer.topic_of(partition)).inc(len(records))
+                before = state.next_offset
                 self._add(state.step(records))
+                self._follow(partition, before, state)
         await self._producer.push()
         if self._producer.unacknowledged > UNACKNOWLEDGED:
             await self._producer.flush()
         if time.monotonic() >= self._due:
             await self._checkpoint()
+
+    def _follow(self, partition: TopicPartition, before: int, state: Transform) -> None:
+        topic = self._consumer.topic_of(partition)
+        for offset in followed(before, state.next_offset):
+            log().info("transformed", raw=raw(topic, partition.partition, offset))
 
     def _new_producer(self) -> Producer:
         return Producer(self._kafka, client_id=self._group)
@@ -88,7 +97,6 @@ class Runner:
         self._generation = self._consumer.generation
         self._states.clear()
         self._done.clear()
-        metrics.REBALANCES.inc()
         metrics.WATERMARK.clear()
 
     async def _initialise(self) -> None:
@@ -110,7 +118,7 @@ class Runner:
                     log().error("the log lost records before they were read", partition=str(partition), first=hole[0], next=hole[1])
                     self._add(state.lost(*hole))
                 self._done[partition] = at.next_offset
-                self._consumer.seek(partition, at.replay_from)
+                self._consumer.seek(partition, at.replay_from, at.next_offset)
         log().info("partitions taken", partitions=[f"{self._consumer.topic_of(tp)}/{tp.partition}" for tp in wanted])
         metrics.ASSIGNED.set(len(self._consumer.ready))
 
@@ -140,8 +148,9 @@ class Runner:
     def _show(self) -> None:
         metrics.OPEN_WINDOWS.set(sum(len(state.windows) for state in self._states.values()))
         for partition, state in self._states.items():
-            for source, clock in state.clocks.items():
-                metrics.WATERMARK.labels(source, str(partition.partition)).set(clock.watermark / 1e6)
+            if self._consumer.topic_of(partition) == MARKET_RAW.name:
+                for source, clock in state.clocks.items():
+                    metrics.WATERMARK.labels(metrics.sources.of(source), str(partition.partition)).set(clock.watermark / 1e6)
 
     async def _recover(self, fault: Unavailable, attempt: int) -> None:
         """A failed send may not be followed by a later one: a new producer, and every partition from its checkpoint."""

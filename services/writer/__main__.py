@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 
+from services.writer.audit import Audit
 from services.writer.files import Files
 from services.writer.migrate import migrate
 from services.writer.outputs import Outputs
@@ -30,6 +31,7 @@ async def store(settings: Settings, health: Health, stop: asyncio.Event) -> None
         group.create_task(runner.run(stop))
         group.create_task(Relay(settings, health).run(stop))
         group.create_task(Outputs(settings, health).run(stop))
+        group.create_task(Audit(settings, health).run(stop))
         group.create_task(Files(settings, health).run(stop))
 
 

@@ -65,7 +65,6 @@ class Runner:
         if self._consumer.generation != self._generation:
             self._generation = self._consumer.generation
             await self._restart()
-            metrics.REBALANCES.inc()
         if self._consumer.uninitialised:
             await self._initialise()
         polled = await self._collect()

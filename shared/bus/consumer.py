@@ -6,6 +6,7 @@ swallow exceptions and are not called on an empty poll (docs/adr).
 """
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -25,14 +26,17 @@ from aiokafka.errors import (
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
+from shared.bus.behind import Behind
 from shared.bus.connection import TopicPartition
 from shared.bus.security import security
 from shared.errors import Unavailable
 from shared.records import Record
 from shared.settings import Kafka
+from shared.telemetry import metrics
 from shared.topics import DEAD_LETTER_LIMIT, Topic
 
 FETCH_BYTES = 4 * 1024 * 1024
+MEASURE_SECONDS = 3.0
 MOVE_SECONDS = 30.0
 
 
@@ -98,6 +102,9 @@ class Consumer:
         self.uninitialised: set[TopicPartition] = set()
         self.generation = 0
         self._ready: set[TopicPartition] = set()
+        self._behind = Behind[TopicPartition]()
+        self._shown: set[tuple[str, str, str]] = set()
+        self._measuring: asyncio.Task[None] | None = None
         self.settled = False  # false while the group decides anew who owns what
 
     async def start(self) -> None:
@@ -106,9 +113,12 @@ class Consumer:
             await self._broker.start()
         except KafkaError as fault:
             raise Unavailable(f"Kafka: {fault!r}") from fault
+        self._measuring = asyncio.create_task(self._measure())
 
     async def stop(self) -> None:
         """Leaves the group."""
+        if self._measuring is not None:
+            self._measuring.cancel()
         self.lose()
         await self._broker.stop()
 
@@ -118,6 +128,9 @@ class Consumer:
         self.settled = False
         self._ready.clear()
         self.uninitialised.clear()
+        self._behind.keep(())
+        self._show({})
+        metrics.ASSIGNED.set(0)
 
     def gain(self, assigned: Collection[TopicPartition]) -> None:
         """Assigned partitions stay paused until `seek`."""
@@ -125,6 +138,7 @@ class Consumer:
         self.settled = True
         self._ready.clear()
         self.uninitialised = set(assigned)
+        metrics.REBALANCES.inc()
         if assigned:
             self._client.pause(*assigned)
 
@@ -136,8 +150,8 @@ class Consumer:
         if mine:
             self._client.pause(*mine)
 
-    def seek(self, partition: TopicPartition, offset: int) -> None:
-        """Starts delivery at `offset`; a partition lost meanwhile is left alone."""
+    def seek(self, partition: TopicPartition, offset: int, done: int | None = None) -> None:
+        """Starts delivery at `offset`; everything below `done` (by default `offset`) is done. A partition lost meanwhile is left alone."""
         if partition not in self.uninitialised and partition not in self._ready:
             return
         try:
@@ -147,6 +161,7 @@ class Consumer:
             return
         self.uninitialised.discard(partition)
         self._ready.add(partition)
+        self._behind.done(partition, offset if done is None else done)
 
     @property
     def ready(self) -> frozenset[TopicPartition]:
@@ -167,7 +182,11 @@ class Consumer:
             return {}
         except KafkaError as fault:
             raise Unavailable(f"Kafka: {fault!r}") from fault
-        return {tp: records for tp, records in polled.items() if tp in self._ready}
+        delivered: dict[TopicPartition, list[Record]] = {tp: records for tp, records in polled.items() if tp in self._ready}
+        for tp, records in delivered.items():
+            metrics.RECORDS_IN.labels(self.topic_of(tp)).inc(len(records))
+            self._behind.polled(tp, records[0].timestamp, records[-1].offset + 1)
+        return delivered
 
     async def range(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         """The log's [first, end) offsets; raises `Unavailable`."""
@@ -183,9 +202,12 @@ class Consumer:
         mine: dict[Any, int] = {tp: offset for tp, offset in offsets.items() if tp in self._ready}
         if not mine:
             return
+        for tp, offset in mine.items():
+            self._behind.done(tp, offset)
         try:
             await self._client.commit(mine)
         except KafkaError as fault:
+            metrics.COMMIT_FAILURES.inc()
             raise Unavailable(f"commit: {fault!r}") from fault
 
     async def move(self, partition: TopicPartition, offset: int, metadata: str, generation: int) -> None:
@@ -198,7 +220,9 @@ class Consumer:
         except (CommitFailedError, IllegalGenerationError, IllegalStateError, RebalanceInProgressError, UnknownMemberIdError) as fault:
             raise Stale(f"{partition.topic}/{partition.partition}: {fault!r}") from fault
         except (KafkaError, TimeoutError) as fault:
+            metrics.COMMIT_FAILURES.inc()
             raise Unavailable(f"commit: {fault!r}") from fault
+        self._behind.done(partition, offset)
 
     def hold(self) -> None:
         """Nothing is delivered until `release`; the member keeps polling, so that it stays one."""
@@ -209,6 +233,29 @@ class Consumer:
         """Delivers again."""
         if self._ready:
             self._client.resume(*self._ready)
+
+    async def _measure(self) -> None:
+        """Shows how far the owned partitions are behind, until cancelled; while Kafka does not answer, what was last known."""
+        while True:
+            await asyncio.sleep(MEASURE_SECONDS)
+            held = [*self._ready, *self.uninitialised]
+            try:
+                ends = await self._client.end_offsets(held) if held else {}
+            except (KafkaError, TimeoutError, Unavailable):
+                continue
+            now = time.time()
+            self._show({tp: found for tp, end in ends.items() if (found := self._behind.measure(tp, end, now)) is not None})
+
+    def _show(self, behind: Mapping[TopicPartition, tuple[int, float]]) -> None:
+        """Only these partitions stay in the gauges."""
+        shown = {(self.group, self.topic_of(tp), str(tp.partition)): found for tp, found in behind.items()}
+        for labels in self._shown - shown.keys():
+            metrics.LAG.remove(*labels)
+            metrics.LAG_SECONDS.remove(*labels)
+        for labels, (records, seconds) in shown.items():
+            metrics.LAG.labels(*labels).set(records)
+            metrics.LAG_SECONDS.labels(*labels).set(seconds)
+        self._shown = set(shown)
 
     @property
     def _client(self) -> AIOKafkaConsumer:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
@@ -12,7 +13,10 @@ from aiokafka.errors import KafkaError
 from shared.bus.connection import client_options
 from shared.errors import Unavailable
 from shared.settings import Kafka
-from shared.topics import DEAD_LETTER_LIMIT, Topic
+from shared.telemetry import metrics
+from shared.telemetry.follow import followed, raw
+from shared.telemetry.logs import log
+from shared.topics import DEAD_LETTER_LIMIT, EVENTS_OF, Topic
 
 Headers = Sequence[tuple[str, bytes]]
 Entry = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]  # key, value, headers, timestamp in ms
@@ -34,7 +38,8 @@ class Producer:
         self._prefix = kafka.topic_prefix
         self._client: AIOKafkaProducer | None = None
         self._open: dict[tuple[str, int], list[Entry]] = {}
-        self._sent: list[asyncio.Future[Any]] = []
+        self._sent: list[tuple[asyncio.Future[Any], int]] = []  # of a batch, and its records
+        self._counts: Counter[str] = Counter()
         self.failed = False
 
     async def start(self) -> "Producer":
@@ -93,6 +98,7 @@ class Producer:
         try:
             for (topic, partition), records in opened.items():
                 await self._send(client, self._prefix + topic, partition, records)
+                self._counts[topic] += len(records)
         except (KafkaError, ValueError) as fault:
             self.failed = True
             raise Unavailable(f"Kafka: {fault!r}") from fault
@@ -109,28 +115,37 @@ class Producer:
             if not number % TURN_RECORDS:
                 await asyncio.sleep(0)
             if batch.append(key=key, value=value, timestamp=at, headers=headers) is None:
-                self._sent.append(await client.send_batch(batch, topic, partition=partition))
+                self._sent.append((await client.send_batch(batch, topic, partition=partition), batch.record_count()))
                 batch = client.create_batch()
                 if batch.append(key=key, value=value, timestamp=at, headers=headers) is None:
                     raise ValueError(f"record of {len(value or b'')} bytes does not fit a batch")
-        self._sent.append(await client.send_batch(batch, topic, partition=partition))
+        self._sent.append((await client.send_batch(batch, topic, partition=partition), batch.record_count()))
 
     async def flush(self) -> None:
         """Pushes and waits until everything is acknowledged; raises `Unavailable` and refuses further work if anything was not."""
         await self.push()
         sent, self._sent = self._sent, []
-        if not sent:
-            return
-        for outcome in await asyncio.gather(*sent, return_exceptions=True):
+        outcomes = await asyncio.gather(*(future for future, _ in sent), return_exceptions=True)
+        for outcome, (_, records) in zip(outcomes, sent, strict=True):
             if isinstance(outcome, BaseException):
                 self.failed = True
                 raise Unavailable(f"Kafka did not acknowledge: {outcome!r}") from outcome
+            self._follow(outcome, records)
+        for topic, count in self._counts.items():
+            metrics.RECORDS_OUT.labels(topic).inc(count)
+        self._counts.clear()
 
     @property
     def unacknowledged(self) -> int:
         """Batches handed over and not yet acknowledged."""
-        self._sent = [future for future in self._sent if not future.done() or future.cancelled() or future.exception()]
+        self._sent = [sent for sent in self._sent if not sent[0].done() or sent[0].cancelled() or sent[0].exception()]
         return len(self._sent)
+
+    def _follow(self, acknowledged: Any, records: int) -> None:
+        topic = acknowledged.topic.removeprefix(self._prefix)
+        if topic in EVENTS_OF:
+            for offset in followed(acknowledged.offset, acknowledged.offset + records):
+                log().info("acknowledged", raw=raw(topic, acknowledged.partition, offset))
 
     def _connected(self) -> AIOKafkaProducer:
         if self._client is None or self.failed:

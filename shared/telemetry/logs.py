@@ -1,13 +1,18 @@
 """One JSON line per event on stderr; `origin`, `run_id` and `request_id` are the correlation ids, secrets never appear."""
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
-_SECRET = ("password", "secret", "token", "api_key", "authorization")
+SECRET = ("password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "credential")
+HIDDEN = "***"
+# user:password@ of an address, and a parameter or an assignment that names a secret: `?api_key=…`, `password=…`.
+_ADDRESS = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
+_GIVEN = re.compile(rf"((?:{'|'.join(SECRET)})\w*[=:]\s*)[^\s&,;'\"]+", re.IGNORECASE)
 
 
 def configure(service: str, level: str) -> None:
@@ -17,10 +22,9 @@ def configure(service: str, level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _redact,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        processors=[*shared, structlog.processors.format_exc_info, _redact, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
@@ -31,6 +35,7 @@ def configure(service: str, level: str) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                _redact,
                 structlog.processors.JSONRenderer(),
             ],
             foreign_pre_chain=shared,
@@ -46,7 +51,19 @@ def log() -> structlog.typing.FilteringBoundLogger:
 
 
 def _redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for name in event:
-        if any(word in name.lower() for word in _SECRET):
-            event[name] = "***"
+    for name, value in event.items():
+        event[name] = redacted(name, value)
     return event
+
+
+def redacted(name: str, value: Any) -> Any:
+    """The value without secrets: hidden whole under a name that says so, else each that a text, a list or a mapping holds."""
+    if any(word in name.lower() for word in SECRET):
+        return HIDDEN
+    if isinstance(value, str):
+        return _GIVEN.sub(rf"\1{HIDDEN}", _ADDRESS.sub(HIDDEN, value)) if "=" in value or ":" in value else value
+    if isinstance(value, dict):
+        return {key: redacted(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [redacted(name, inner) for inner in value]
+    return value

@@ -102,7 +102,7 @@ class Client:
             seconds = time.perf_counter() - begun
             if self._tell is not None:
                 self._tell(self._source, "request", status, seconds)
-            metrics.PROVIDER_SECONDS.labels(self._source, str(status)).observe(seconds)
+            metrics.asked(self._source, status, seconds)
         return response, seconds
 
     async def _place(self) -> None:

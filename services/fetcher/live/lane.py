@@ -73,6 +73,10 @@ class Lane:
         self._told: list[Record] = []
         self._begun_at = self._upto = 0
         self._state: State = "disconnected"
+        metrics.CONNECTED.labels(source).set(0)
+        for counter in (metrics.BACK_PRESSURE, metrics.RECONNECTS, metrics.RECEIVED):
+            counter.labels(source)  # at nought from the start: a rate needs where it began
+        self._counted = 0
         self._reason, self._since = "", 0
         self._gap: Gap | None = None
         self.received = self.acknowledged = self.connects = 0
@@ -119,6 +123,7 @@ class Lane:
         self._state, self._reason, self._since = "connected", "", 0
         self.connects += 1
         self.failures = 0
+        metrics.CONNECTED.labels(self.source).set(1)
         self._control("connection", Connection(self.source, self.epoch, "connected"))
         if self._gap:
             self._control("connection", Connection(self.source, self.epoch, "gap", self._gap.reason))
@@ -130,6 +135,7 @@ class Lane:
             self._since = self.heard_at or now_us()
             self._control("connection", Connection(self.source, self.epoch, "disconnected", reason))
         self._state, self._reason = "disconnected", reason
+        metrics.CONNECTED.labels(self.source).set(0)
 
     def tell(self, hole: Hole) -> None:
         """A hole, as it now stands: told once everything taken before is acknowledged, and before any checkpoint that takes it as told."""
@@ -242,6 +248,9 @@ class Lane:
         self._gap = None
         await self._publisher.send(SOURCES, home(self.source), [self._record("source", self.source, state, f"{self.epoch}-{at}")])
         await self._publisher.acknowledge()
+        metrics.HEARD.labels(self.source).set(max(self.heard_at, self.epoch) / 1e6)
+        metrics.RECEIVED.labels(self.source).inc(self.received - self._counted)
+        self._counted = self.received
 
     def _record(self, kind: str, key: str, value: msgspec.Struct, event_id: str) -> Record:
         at = now_us()
@@ -261,6 +270,12 @@ class Lane:
         if len(self._keys) < 10_000:
             self._keys[native] = (key, place)
         return key, place
+
+    def forget(self) -> None:
+        """A source that is taken out leaves the gauges: nobody waits for it any more."""
+        for gauge in (metrics.CONNECTED, metrics.HEARD, metrics.INTERVAL):
+            with suppress(KeyError):
+                gauge.remove(self.source)
 
 
 def _died(reason: str) -> str:

@@ -63,6 +63,7 @@ async def _ask(client: httpx.AsyncClient, address: str, tags: dict[str, str], la
     headers = {"If-None-Match": tags[address]} if address in tags else {}
     response, latency = await ask(client, address, lane.source, reporter, headers)
     if response.status_code == httpx.codes.NOT_MODIFIED:
+        lane.heard_at = now_us()
         return
     if tag := response.headers.get("ETag"):
         tags[address] = tag
@@ -79,13 +80,14 @@ async def ask(
     try:
         response = await _bounded(client, address, headers or {})
     except (httpx.HTTPError, Refused):
+        metrics.asked(source, None, time.perf_counter() - begun)
         if reporter is not None:
             reporter.tell(source, "request", None, time.perf_counter() - begun)
         raise
     latency = time.perf_counter() - begun
     if reporter is not None:
         reporter.tell(source, "request", response.status_code, latency)
-    metrics.PROVIDER_SECONDS.labels(source, str(response.status_code)).observe(latency)
+    metrics.asked(source, response.status_code, latency)
     if response.status_code not in (httpx.codes.OK, httpx.codes.NOT_MODIFIED):
         raise Refused(response.status_code, _retry_after(response.headers.get("Retry-After")))
     return response, latency

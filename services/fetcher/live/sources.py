@@ -29,6 +29,7 @@ from shared.providers import POLLING
 from shared.providers.venue import Budget
 from shared.records import cloud_event
 from shared.settings import Settings, Source
+from shared.telemetry import metrics
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
 from shared.time import to_iso
@@ -158,6 +159,7 @@ class Sources:
             tape = choice.watch.tape
             bucket = self.buckets.of(tape.REST, tape.BUDGET)
             repair = Repair(lane, choice.watch, choice.symbols, choice.base, bucket, self.reporter, streamed=not choice.followed)
+        metrics.INTERVAL.labels(source.name).set(0 if source.channels else source.interval_seconds)
         running = self._running[source.name] = _Running(source, lane, repair)
         running.task = asyncio.create_task(self._keep(running))
         log().info("source taken", source=source.name, epoch=lane.epoch)
@@ -181,6 +183,7 @@ class Sources:
             if not running.stop.is_set():
                 await asyncio.sleep(delay(attempt))
                 attempt += 1
+        running.lane.forget()
 
     async def _work(self, running: _Running) -> None:
         lane = running.lane

@@ -98,7 +98,7 @@ class Asked:
         self._settle(fault)
         if self.reporter is not None:
             self.reporter.tell(name, "request", status, latency)
-        metrics.PROVIDER_SECONDS.labels(name, str(status or "none")).observe(latency)
+        metrics.asked(name, status, latency)
         self.last_success, self.last_error = (at, "") if found else (self.last_success, said)
         told = flags(self.source.provider) if found else []
         attempt = Attempt(name, number, list(ask.symbols), at, round(latency * 1000), status, found, said, told)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from services.writer.batch import LedgerKey, Letter
 from services.writer.sinks.postgres.connection import Connection
 from shared.events import Tally
-from shared.time import HOUR, from_datetime, to_datetime
+from shared.time import HOUR, floor, from_datetime, to_datetime
 
 COUNTS = ("stored", "duplicate", "late", "rejected", "mismatch")
 _ADD = f"""
@@ -31,7 +31,7 @@ _LETTERS = """
 INSERT INTO dead_letters (cluster, partition, "offset", origin, source, run, line, reason, message, received_at, sample)
 SELECT $1, * FROM unnest($2::int[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[],
                          $10::timestamptz[], $11::bytea[])
-ON CONFLICT (cluster, origin) DO NOTHING RETURNING source, run, received_at
+ON CONFLICT (cluster, origin) DO NOTHING RETURNING source, run, received_at, reason
 """
 
 
@@ -60,8 +60,8 @@ async def tally(connection: Connection, cluster: str, tallies: Sequence[Tally]) 
             await connection.execute(_GAP, cluster, found.topic, found.partition, *found.lost)
 
 
-async def letters(connection: Connection, cluster: str, found: Sequence[Letter]) -> dict[LedgerKey, int]:
-    """Keeps dead letters, each origin once; returns how many were new, by where they count."""
+async def letters(connection: Connection, cluster: str, found: Sequence[Letter]) -> list[tuple[LedgerKey, str]]:
+    """Keeps dead letters, each origin once; returns where each new one counts, and its reason."""
     columns = [
         [x.partition for x in found],
         [x.offset for x in found],
@@ -74,9 +74,5 @@ async def letters(connection: Connection, cluster: str, found: Sequence[Letter])
         [to_datetime(x.received_at) for x in found],
         [x.sample for x in found],
     ]
-    counts: dict[LedgerKey, int] = {}
-    for source, run, received_at in await connection.fetch(_LETTERS, cluster, *columns):
-        at = from_datetime(received_at)
-        key = (source, run, at - at % HOUR)
-        counts[key] = counts.get(key, 0) + 1
-    return counts
+    rows = await connection.fetch(_LETTERS, cluster, *columns)
+    return [((source, run, floor(from_datetime(received_at), HOUR)), reason) for source, run, received_at, reason in rows]

@@ -15,8 +15,8 @@ from shared.topics import MINUTES, OPS_EVENTS
 Counts = Mapping[str, Counter[LedgerKey]]
 
 
-async def store(connection: Connection, events: Mapping[str, ServiceEvent], counts: Counts) -> None:
-    """Stores events and merges the fold of the new ones into their minutes."""
+async def store(connection: Connection, events: Mapping[str, ServiceEvent], counts: Counts) -> list[ServiceEvent]:
+    """Stores events and merges the fold of the new ones into their minutes; returns the new ones."""
     new, replaced = await service_events.store(connection, events)
     stored = [event for event_id, event in events.items() if event_id in new]
     for event_id, event in events.items():
@@ -32,6 +32,7 @@ async def store(connection: Connection, events: Mapping[str, ServiceEvent], coun
     if touched := folded.keys() | replaced:
         await aggregates.reclose(connection, TABLE, touched)
     await tell(connection, {key(event) for event in stored if event.run is not None or event.late} | replaced)
+    return stored
 
 
 async def settle(connection: Connection, cluster: str, batch: Batch, counts: Counts) -> None:

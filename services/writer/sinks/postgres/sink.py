@@ -1,6 +1,7 @@
 """The order of a batch's transaction: lock positions, store facts, merge aggregates, move positions, settle closings and runs, count."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
@@ -27,6 +28,7 @@ from services.writer.sinks.postgres import (
 from services.writer.sinks.postgres.connection import Connection, connect, quiet
 from services.writer.sinks.postgres.facts import Gathered, Prepared, among, prepare
 from services.writer.sinks.postgres.positions import Positions
+from services.writer.sinks.postgres.stored import Stored
 from shared.aggregations import candles as candle_rules
 from shared.aggregations.candles import Key, fold, key
 from shared.bus.admin import cluster_id
@@ -89,6 +91,7 @@ class PostgresSink:
     async def _write(self, prepared: Prepared) -> None:
         """One transaction."""
         batch = prepared.batch
+        stored = Stored(prepared)
         with quiet(), metrics.WRITE_SECONDS.time():
             connection = self._open()
             await self._make_days(connection, "ticks", {fact[0] for fact in batch.facts})
@@ -96,30 +99,29 @@ class PostgresSink:
                 await self._make_days(connection, "quotes", prepared.trading.days)
             async with connection.transaction():
                 await self._positions.begin(connection, batch.next_offsets.keys())
-                counts = await self._store(connection, prepared)
+                counts = stored.counts
+                await self._store(connection, prepared, stored)
                 await self._positions.move(connection, batch.next_offsets, batch.marks)
                 await self._settle(connection, batch, counts)
                 await ledger.add(connection, counts)
         self._positions.committed(batch.next_offsets, batch.marks)
-        metrics.REPEATS.inc(batch.repeats)
-        for name, metric in (("stored", metrics.STORED), ("duplicate", metrics.DUPLICATES), ("late", metrics.LATE)):
-            metric.inc(sum(counts[name].values()))
+        stored.tell(time.time())
 
     async def _make_days(self, connection: Connection, table: days.Table, wanted: set[int]) -> None:
         if missing := wanted - self._days[table]:
             await days.make(connection, table, missing)
             self._days[table] |= missing
 
-    async def _store(self, connection: Connection, prepared: Prepared) -> dict[str, Counter[LedgerKey]]:
+    async def _store(self, connection: Connection, prepared: Prepared, stored: Stored) -> None:
         """Facts and the aggregates of those that were new."""
-        batch = prepared.batch
-        counts: dict[str, Counter[LedgerKey]] = {name: Counter() for name in ledger.COUNTS}
+        batch, counts = prepared.batch, stored.counts
         counts["duplicate"].update(batch.duplicates)
         if batch.letters:
-            counts["rejected"].update(await ledger.letters(connection, self._cluster, batch.letters))
+            stored.letters = await ledger.letters(connection, self._cluster, batch.letters)
+            counts["rejected"].update(key for key, _ in stored.letters)
         await self._note(connection, batch)
         if batch.events:
-            await operations.store(connection, batch.events, counts)
+            stored.events = await operations.store(connection, batch.events, counts)
         if prepared.trading is not None:
             self._known_quotes = not await trading.store(connection, prepared.trading, counts, blindly=not self._known_quotes)
         if batch.infos:
@@ -127,7 +129,7 @@ class PostgresSink:
         if batch.bars:
             await bars.store(connection, batch.bars, counts)
         if not batch.facts:
-            return counts
+            return
         new, replaced = await self._insert(connection, batch.facts, prepared.rows)
         gathered = among(prepared.gathered, batch.facts, new)
         counts["stored"].update(gathered.stored)
@@ -135,7 +137,6 @@ class PostgresSink:
         if len(new) < len(batch.facts):
             counts["duplicate"].update(ledger_key(tick) for fact, tick in batch.facts.items() if fact not in new)
         await self._aggregate(connection, gathered, replaced)
-        return counts
 
     async def _note(self, connection: Connection, batch: Batch) -> None:
         """What is told about the data beside the data: counts, sources, doubts."""

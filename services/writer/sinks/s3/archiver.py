@@ -81,7 +81,6 @@ class Archiver:
             self._generation = self._consumer.generation
             await self._drop()
             self._consumer.restart(self._consumer.ready)
-            metrics.REBALANCES.inc()
         if set(self._consumer.uninitialised) - self._refused.keys():
             await self._initialise()
         self._collect()

@@ -1,0 +1,42 @@
+"""What a log line may not say."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from shared.telemetry.logs import HIDDEN, redacted
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("postgresql://writer:hunter2@db:5432/x", f"postgresql://{HIDDEN}@db:5432/x"),
+        ("GET https://v.example/p?api_key=abc123&symbol=BTC", f"GET https://v.example/p?api_key={HIDDEN}&symbol=BTC"),
+        ("Authorization: Bearer", f"Authorization: {HIDDEN}"),
+        ({"outer": {"sasl_password": "x", "host": "k"}}, {"outer": {"sasl_password": HIDDEN, "host": "k"}}),
+        (["secret=1", 2], [f"secret={HIDDEN}", 2]),
+        ("market.raw.v1/3/1200", "market.raw.v1/3/1200"),
+        ("12:30:01 on wss://v.example/ws", "12:30:01 on wss://v.example/ws"),
+    ],
+)
+def test_secrets_are_hidden_wherever_they_stand(given: object, told: object) -> None:
+    assert redacted("reason", given) == told
+
+
+def test_a_name_that_says_so_hides_its_value() -> None:
+    assert redacted("S3_SECRET_KEY", {"a": 1}) == HIDDEN
+
+
+def test_every_line_is_json_and_an_exception_s_text_is_redacted_too() -> None:
+    code = (
+        "import logging\nfrom shared.telemetry import logs\nlogs.configure('t', 'info')\n"
+        "try: raise ValueError('postgresql://u:hunter2@h/d')\nexcept ValueError as e: logs.log().error('x', exc_info=e)\n"
+        "logging.getLogger('aiokafka').error('password=hunter2')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["service"] for line in lines] == ["t", "t"]
+    assert "hunter2" not in done.stderr
+    assert HIDDEN in lines[0]["exception"]
