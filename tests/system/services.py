@@ -70,6 +70,14 @@ class Services:
         process.terminate()
         return process.wait(timeout=15)
 
+    def pause(self, name: str) -> None:
+        """SIGSTOP: it is there and does nothing."""
+        self._processes[name].send_signal(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """SIGCONT."""
+        self._processes[name].send_signal(signal.SIGCONT)
+
     def running(self, name: str) -> bool:
         """Whether the process is there."""
         return name in self._processes and self._processes[name].poll() is None
