@@ -6,8 +6,11 @@ Exit codes: 0 all ready, 1 something is not, 3 nothing runs.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,15 +20,23 @@ from services.cli import terminal
 if TYPE_CHECKING:
     from deploy.local.report import Line
     from deploy.local.state import State
+    from shared.telemetry.exposed import Samples
 
 NOT_READY, NOT_RUNNING = 1, 3
+REFRESH_SECONDS = 2.0
 
 
 def register(app: typer.Typer) -> None:
     app.command()(status)
 
 
-def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Again and again, with throughput, lag and the books; Ctrl-C ends it.")
+    ] = False,
+    times: Annotated[int, typer.Option(help="With --watch: end after so many looks.")] = 0,
+) -> None:
     """Show what runs, what is ready, and what is not and why."""
     from deploy.local import control
     from deploy.local.settings import load
@@ -36,7 +47,9 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
             json.dumps({"running": False, "ready": False, "parts": []}) if as_json else "nothing is running; start it with: make up"
         )
         raise typer.Exit(NOT_RUNNING)
-    if not show(stack, as_json=as_json):
+    if watch:
+        _watch(stack, times)
+    elif not show(stack, as_json=as_json):
         raise typer.Exit(NOT_READY)
 
 
@@ -52,6 +65,42 @@ def show(stack: State, *, as_json: bool = False) -> bool:
     else:
         _print_table(lines)
     return ready
+
+
+def _watch(stack: State, times: int) -> None:
+    """The table and what the services measure, every other second."""
+    from services.cli import glance, table
+
+    looks, before, at = 0, _expositions(stack), time.time()
+    while looks == 0 or looks != times:
+        time.sleep(REFRESH_SECONDS)
+        now, clock = _expositions(stack), time.time()
+        parts = (
+            (("source", "connected", "frames/s", "silent for", "newest"), glance.sources(before, now, clock - at, clock)),
+            (("group", "partitions", "behind", "oldest"), glance.groups(before, now, clock - at)),
+            (("all together", ""), glance.figures(before, now, clock - at)),
+        )
+        if sys.stdout.isatty():
+            terminal.say("\x1b[2J\x1b[H")
+        show(stack)
+        for header, rows in parts:
+            terminal.say("\n" + "\n".join(table.lines(header, *rows)))
+        looks, before, at = looks + 1, now, clock
+
+
+def _expositions(stack: State) -> Samples:
+    """What every service that answers exposes."""
+    import httpx
+
+    from shared.telemetry.exposed import read
+
+    texts = []
+    for entry in stack.entries:
+        if entry.kind == "service" and entry.port is not None:
+            with contextlib.suppress(httpx.HTTPError):
+                answer = httpx.get(f"http://127.0.0.1:{entry.port}/metrics", timeout=2.0, trust_env=False)
+                texts += [answer.text] if answer.status_code == HTTPStatus.OK else []
+    return read(texts)
 
 
 def _print_table(lines: list[Line]) -> None:
