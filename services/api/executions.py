@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from asyncpg import Record
 
-from services.api import answers
+from services.api import answers, answers_trading
 from services.api.answers import iso, money, number
 from shared.money import EXACT, ZERO, quotient
 from shared.time import to_datetime
@@ -17,16 +17,16 @@ HUNDRED = Decimal(100)
 TWO = Decimal(2)
 
 
-def summary(row: Record) -> answers.Summary:
+def summary(row: Record) -> answers_trading.Summary:
     """A row of ORDER."""
-    return answers.Summary(*_sums(row))
+    return answers_trading.Summary(*_sums(row))
 
 
-def order(row: Record) -> answers.Order:
+def order(row: Record) -> answers_trading.Order:
     """A row of ORDERS."""
     symbol, side, venue, at, limit, count, unpriced, mismatched, action = row[5:14]
     told = flags.of_order(row[1], row[2], unpriced, mismatched, cancelled=action >= VOID)
-    return answers.Order(*_sums(row), symbol, side, venue, iso(at), money(limit), count, told)
+    return answers_trading.Order(*_sums(row), symbol, side, venue, iso(at), money(limit), count, told)
 
 
 def _sums(row: Record) -> tuple[str, answers.Money, answers.Money, answers.Money | None, answers.Money, answers.Money]:
@@ -35,7 +35,7 @@ def _sums(row: Record) -> tuple[str, answers.Money, answers.Money, answers.Money
     return order_id, number(quantity), number(filled), money(quality.vwap(notional, filled)), number(improved), number(rate)
 
 
-def fill(row: Record) -> answers.Fill:
+def fill(row: Record) -> answers_trading.Fill:
     """A row of FILLS."""
     trade_id, order_id, symbol, side, quantity, price, at, venue, quoted_at, bid, ask, improved, *of_order = row
     order_symbol, order_side, order_at, order_end, limit, action, *mids = of_order
@@ -45,7 +45,7 @@ def fill(row: Record) -> answers.Fill:
     spread = None if bid is None else quality.spread(bid, ask)
     effective = None if bid is None else quality.effective(side, price, EXACT.add(bid, ask))
     realized = [None if mid is None else quality.effective(side, price, mid) for mid in mids]
-    return answers.Fill(
+    return answers_trading.Fill(
         trade_id,
         order_id,
         symbol,
@@ -64,14 +64,14 @@ def fill(row: Record) -> answers.Fill:
         money(spread),
         money(effective),
         None if spread is None or effective is None else money(quotient(effective, spread)),
-        answers.Realized(*map(money, realized)),
+        answers_trading.Realized(*map(money, realized)),
         None if order_at is None else money(quotient(Decimal(at - order_at), Decimal(1_000_000))),
         flags.of_fill(facts),
         action >= VOID,
     )
 
 
-def quality_of(row: Record) -> answers.Quality:
+def quality_of(row: Record) -> answers_trading.Quality:
     """A row of QUALITY."""
     group, fills, shares, notional, *sums = row
     priced, improved, at_quote, outside, dollars, spread, effective, slipped, limited, waited, matched, *later = (v or ZERO for v in sums)
@@ -83,7 +83,7 @@ def quality_of(row: Record) -> answers.Quality:
         "effective_over_quoted": (effective, spread),
         "seconds_to_execution": (waited, matched),
     }
-    return answers.Quality(
+    return answers_trading.Quality(
         group=group,
         fills=fills,
         shares=number(shares),
@@ -100,8 +100,8 @@ def quality_of(row: Record) -> answers.Quality:
     )
 
 
-def _realized(sums: Sequence[Decimal]) -> answers.Realized:
-    return answers.Realized(*(money(quotient(sums[at], sums[at + 1])) for at in range(0, len(sums), 2)))
+def _realized(sums: Sequence[Decimal]) -> answers_trading.Realized:
+    return answers_trading.Realized(*(money(quotient(sums[at], sums[at + 1])) for at in range(0, len(sums), 2)))
 
 
 def _time(us: int | None) -> datetime | None:

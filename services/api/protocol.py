@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from services.api.parameters import Given, Parameter
-from services.api.queries import Store
+from services.api.store import Store
 from shared.bus.outlet import Outlet
 from shared.bus.reporter import Reporter
 from shared.settings import Api

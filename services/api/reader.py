@@ -13,7 +13,7 @@ from services.api import answers, intervals, queries, records
 from services.api.candles import Filling, Grid, Like, Place, Windows, fill, merged, place, row
 from services.api.coverage import Coverage, covered, share
 from services.api.problems import Invalid
-from services.api.queries import Store
+from services.api.store import Store, day
 from shared.aggregations.candles import Key, fold, merge
 from shared.events import Candle, Kind
 from shared.time import LATEST, MINUTE, floor
@@ -145,7 +145,7 @@ async def _known(store: Store, query: Query, stored: Sequence[Candle]) -> list[C
             known[key] = merge(known[key], candle) if key in known else candle
         return True
 
-    days = queries.day(start), queries.day(end - 1)
+    days = day(start), day(end - 1)
     await store.scan(queries.TICKS_AS_OF, query.symbol, query.kind, sources, start, end, *days, query.as_of, take=take)
     places = {place(candle) for candle in stored}
     minutes = sorted(known.values(), key=place)
@@ -183,5 +183,5 @@ async def _closes(store: Store, query: Query, before: int, sources: Sequence[str
     if query.as_of is None:
         rows = await store.fetch(queries.CLOSES_BEFORE, query.symbol, query.kind, sources, before)
         return {found[0]: found[1] for found in rows}
-    values = query.symbol, query.kind, sources, before, queries.day(before), query.as_of
+    values = query.symbol, query.kind, sources, before, day(before), query.as_of
     return records.closes(await store.fetch(queries.TICKS_BEFORE_AS_OF, *values))

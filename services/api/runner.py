@@ -2,9 +2,9 @@
 
 import asyncio
 
-from services.api import queries
 from services.api.app import Application
 from services.api.protocol import Context
+from services.api.store import connect
 from shared.bus.outlet import Outlet
 from shared.bus.reporter import Reporter
 from shared.settings import Settings
@@ -16,7 +16,7 @@ BEAT_SECONDS = 1.0
 
 async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Serves until `stop`."""
-    store = await queries.connect(settings.database)
+    store = await connect(settings.database)
     health.add("postgres", store.check)
     outlet = Outlet(settings.kafka, client_id="api")
     reporter = Reporter(outlet) if settings.telemetry.report_requests else None

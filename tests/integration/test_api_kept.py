@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from services.api import queries, reader
 from services.api.coverage import Coverage
 from services.api.kept import Recent
-from services.api.queries import Store
 from services.api.reader import Query
+from services.api.store import Store, connect
 from shared import settings
 from shared.aggregations.candles import fold
 from shared.time import MINUTE
@@ -106,7 +106,7 @@ async def test_what_changes_while_a_page_is_made_is_on_it(database_url: str) -> 
     # 2nd read         x                 01 has changed meanwhile: once more, from there
     await store(database_url, MINUTES)
     connection = await asyncpg.connect(database_url)
-    held = await queries.connect(settings.Database(url=SecretStr(database_url)))
+    held = await connect(settings.Database(url=SecretStr(database_url)))
     try:
         await rows(held)
         change = "UPDATE candles SET late_count = {} WHERE source = 'binance' AND start = '2021-01-08T00:0{}:00Z'"
@@ -124,7 +124,7 @@ async def test_what_changes_while_a_page_is_made_is_on_it(database_url: str) -> 
 async def test_nothing_is_kept_past_a_new_session(database_url: str) -> None:
     """It may be with another server, whose transactions have the same numbers."""
     await store(database_url, MINUTES[:1])
-    held = await queries.connect(settings.Database(url=SecretStr(database_url)))
+    held = await connect(settings.Database(url=SecretStr(database_url)))
     try:
         right = await rows(held)
         (version,) = await held.fetch(queries.VERSIONS, *PAGE.stored(), 10)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from services.api import answers, executions, pages, parameters, queries
+from services.api import answers, answers_trading, executions, pages, parameters, queries_trading
 from services.api.parameters import Given, Parameter, printable
 from services.api.problems import missing
 from services.api.protocol import Context, Endpoint
@@ -26,7 +26,7 @@ async def fills(context: Context, given: Given) -> bytes:
     filters = _filters(given)
     scope = f"fills {filters!r}"
     limit, after = given.limit(context.bounds.page_limit), given.cursor(scope, Position) or Position(0, "")
-    found = await context.store.fetch(queries.FILLS, *filters, *after, limit + 1)
+    found = await context.store.fetch(queries_trading.FILLS, *filters, *after, limit + 1)
     return _page(given, scope, [executions.fill(row) for row in found], [Position(row[6], row[0]) for row in found], limit)
 
 
@@ -35,8 +35,8 @@ async def of_order(context: Context, given: Given) -> bytes:
     order_id = printable("order_id", given.path_values["order_id"])
     scope = f"fills of {order_id!r}"
     limit, after = given.limit(context.bounds.page_limit), given.cursor(scope, Position) or Position(0, "")
-    found = await context.store.fetch(queries.FILLS_OF_ORDER, order_id, *after, limit + 1)
-    if not found and not await context.store.fetch(queries.ORDER, order_id):
+    found = await context.store.fetch(queries_trading.FILLS_OF_ORDER, order_id, *after, limit + 1)
+    if not found and not await context.store.fetch(queries_trading.ORDER, order_id):
         raise missing(f"there is no order {order_id!r}")
     return _page(given, scope, [executions.fill(row) for row in found], [Position(row[6], row[0]) for row in found], limit)
 
@@ -44,7 +44,7 @@ async def of_order(context: Context, given: Given) -> bytes:
 async def quality(context: Context, given: Given) -> bytes:
     """The report: each group's executions, share-weighted."""
     group = given.choice("group_by", GROUPS) or "symbol"
-    found = await context.store.fetch(queries.QUALITY[group], *_filters(given))
+    found = await context.store.fetch(queries_trading.QUALITY[group], *_filters(given))
     return answers.page([executions.quality_of(row) for row in found], None)
 
 
@@ -53,7 +53,7 @@ def _filters(given: Given) -> tuple[str | None, str | None, str | None, int, int
     return given.symbol(), given.choice("side", SIDES), given.text("venue"), start or 0, LATEST - 1 if end is None else end
 
 
-def _page(given: Given, scope: str, rows: list[answers.Fill], places: list[Position], limit: int) -> bytes:
+def _page(given: Given, scope: str, rows: list[answers_trading.Fill], places: list[Position], limit: int) -> bytes:
     following = None
     if len(rows) > limit:
         following = pages.next_url(given.path, given.pairs, pages.encode(scope, places[limit - 1]))
@@ -61,14 +61,16 @@ def _page(given: Given, scope: str, rows: list[answers.Fill], places: list[Posit
 
 
 ENDPOINTS = (
-    Endpoint("/fills", "Executions and the quotes they met", fills, (*FILTERS, parameters.LIMIT, parameters.CURSOR), answers.Fill),
-    Endpoint("/orders/{order_id}/fills", "An order's executions", of_order, (ORDER_ID, parameters.LIMIT, parameters.CURSOR), answers.Fill),
+    Endpoint("/fills", "Executions and the quotes they met", fills, (*FILTERS, parameters.LIMIT, parameters.CURSOR), answers_trading.Fill),
+    Endpoint(
+        "/orders/{order_id}/fills", "An order's executions", of_order, (ORDER_ID, parameters.LIMIT, parameters.CURSOR), answers_trading.Fill
+    ),
     Endpoint(
         "/execution-quality",
         "Execution quality of groups of executions",
         quality,
         (GROUP_BY, *FILTERS),
-        answers.Quality,
+        answers_trading.Quality,
         description="Rule 605-style figures, share-weighted; docs/execution-quality.md has every formula.",
     ),
 )

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from services.api import answers, executions, pages, parameters, queries
+from services.api import answers, answers_trading, executions, pages, parameters, queries_trading
 from services.api.parameters import Given, Parameter, printable
 from services.api.problems import missing
 from services.api.protocol import Context, Endpoint
@@ -31,7 +31,7 @@ async def orders(context: Context, given: Given) -> bytes:
     limit = given.limit(context.bounds.page_limit)
     scope = f"orders {symbol} {side} {venue!r} {sort}"
     after = given.cursor(scope, Position) or _start(key, way)
-    found = await context.store.fetch(queries.ORDERS[key, way], symbol, side, venue, *after, limit + 1)
+    found = await context.store.fetch(queries_trading.ORDERS[key, way], symbol, side, venue, *after, limit + 1)
     following = None
     if len(found) > limit:
         last = found[limit - 1]
@@ -50,7 +50,7 @@ def _start(key: str, way: str) -> Position:
 async def order(context: Context, given: Given) -> bytes:
     """One order's summary; 404 where there is none."""
     order_id = printable("order_id", given.path_values["order_id"])
-    found = await context.store.fetch(queries.ORDER, order_id)
+    found = await context.store.fetch(queries_trading.ORDER, order_id)
     if not found:
         raise missing(f"there is no order {order_id!r}")
     return answers.single(executions.summary(found[0]))
@@ -62,7 +62,7 @@ ENDPOINTS = (
         "Orders and what they came to",
         orders,
         (parameters.SYMBOL, SIDE, VENUE, SORT, parameters.LIMIT, parameters.CURSOR),
-        answers.Order,
+        answers_trading.Order,
     ),
-    Endpoint("/orders/{order_id}", "What an order came to", order, (ORDER_ID,), answers.Summary, listed=False),
+    Endpoint("/orders/{order_id}", "What an order came to", order, (ORDER_ID,), answers_trading.Summary, listed=False),
 )
