@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from deploy.simulator import faults
+from deploy.simulator import faults, files
 from deploy.simulator.control import Control
 from deploy.simulator.exchange import Exchange
 from deploy.simulator.presets import PRESETS
@@ -135,7 +135,8 @@ def _listen(settings: SimulatorSettings) -> socket.socket:
 
 def _application(exchange: Exchange) -> Starlette:
     probes = [Route("/livez", _probe(exchange, "loops")), Route("/readyz", _probe(exchange, "checks"))]
-    return Starlette(routes=[*probes, *Control(exchange).routes(), Route("/{venue}/{path:path}", Rest(exchange).endpoint)])
+    days = Route("/orderflow/{name}.csv", files.file)
+    return Starlette(routes=[*probes, *Control(exchange).routes(), days, Route("/{venue}/{path:path}", Rest(exchange).endpoint)])
 
 
 def _probe(exchange: Exchange, name: str) -> Callable[[Request], Awaitable[Response]]:

@@ -15,9 +15,9 @@ from shared.bus import Producer
 from shared.errors import Reason, Rejected
 from shared.events import Marker, Origin, Run
 from shared.partitioning import partition
-from shared.records import Record, Row
+from shared.records import Record, Row, control_kind
 from shared.settings import Kafka
-from shared.topics import DEAD_LETTERS, MARKET_RAW
+from shared.topics import DEAD_LETTERS, MARKET_RAW, TRADING_RAW
 from tests.fixtures import runs
 from tests.fixtures.records import Kept
 
@@ -78,7 +78,7 @@ def replayed(kafka: Kafka, tickplant: Tickplant, *arguments: str) -> list[Run]:
 
     result = tickplant("dlq", "replay", *arguments)
     assert result.exit_code == 0, result.output
-    return asyncio.run(carry_out([line for line in result.output.splitlines() if line.startswith(("prices-", "frames-"))]))
+    return asyncio.run(carry_out([line for line in result.output.splitlines() if line.startswith(("prices-", "frames-", "orders-"))]))
 
 
 def test_dead_letters_are_listed_with_their_reasons_and_markers_are_not(kafka_settings: Kafka, tickplant: Tickplant) -> None:
@@ -127,6 +127,31 @@ def test_rows_are_replayed_with_their_bytes_key_line_and_n(kafka_settings: Kafka
     ]
     ((marker,),) = asyncio.run(runs.markers(kafka_settings)).values()
     assert (marker.run, marker.partitions, marker.status, marker.sent) == (run.run_id, [number], "finished", 2)
+
+
+def test_rows_of_orders_and_what_was_posted_come_back_to_the_raw_topic_of_trading(kafka_settings: Kafka, tickplant: Tickplant) -> None:
+    header, key = b"symbol,bid,ask,timestamp,file=nbbo,zone=UTC\n", b"KO"
+    given = [
+        Kept(5, AT, key, header + b"KO,62.14,62.16,yesterday", (Row("orders-20210108T000000-000001", 7, 0).header(),), partition(key, 12)),
+        Kept(6, AT, key, header + b"KO,62.14,62.16,2021-01-08T00:00:00Z", (), partition(key, 12)),
+    ]
+
+    async def publish() -> None:
+        async with Producer(kafka_settings, client_id="test") as producer:
+            for record in given:
+                origin = Origin(1, record.partition, record.offset, 0)
+                letter = outputs.dead_letter(TRADING_RAW, record, Rejected("bad_timestamp", "…"), origin, "nbbo", record.timestamp * 1000)
+                producer.add(letter.topic, letter.partition, letter.key, letter.value, letter.headers)
+            await producer.flush()
+
+    asyncio.run(publish())
+    (run,) = replayed(kafka_settings, tickplant, "--reason", "bad_timestamp")
+    assert (run.run_kind, run.status, run.sent) == ("replay", "published", 2)
+    found = [record for record in asyncio.run(runs.records(kafka_settings, TRADING_RAW)) if control_kind(record.headers) is None]
+    headers = [Row(run.run_id, 7, 0).header(), Row(run.run_id, 2, 0).header()]
+    assert [(record.partition, record.key, record.value, list(record.headers)) for record in found] == [
+        (record.partition, key, record.value, [row]) for record, row in zip(given, headers, strict=True)
+    ]
 
 
 def test_a_live_record_is_replayed_as_a_recorded_frame_with_its_receive_time(kafka_settings: Kafka, tickplant: Tickplant) -> None:

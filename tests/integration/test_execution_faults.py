@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 from deploy.simulator import orderflow
 from shared.settings import Kafka
 from tests.fixtures import desk, execution
-from tests.fixtures.desk import ingest, summaries
+from tests.fixtures.desk import get, ingest, summaries
 from tests.system.services import Services
 from tests.system.store import query
 
@@ -61,4 +64,18 @@ def test_bad_rows_are_kept_with_file_line_and_reason_and_the_others_count(servic
     assert f"rejected {len(lines)}" in said
     found = query(database_url, "SELECT source, line, reason FROM dead_letters")
     assert {(row["source"], row["line"]): row["reason"] for row in found} == lines
+    assert summaries(services, wanted) == wanted
+    again = subprocess.run(
+        [sys.executable, "-m", "services.cli", "dlq", "replay", "--wait"],
+        env=services.operator(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
+    kept = [reason for reason in lines.values() if reason != "too_large"]
+    replay = query(database_url, "SELECT run_id FROM runs WHERE run_kind = 'replay'")[0][0]
+    run = get(services, f"/runs/{replay}")
+    assert (run["received"], run["stored"], run["duplicate"], run["rejected"]) == (len(kept), 0, 0, len(kept))
+    assert run["rejected_by_reason"] == Counter(kept)
     assert summaries(services, wanted) == wanted

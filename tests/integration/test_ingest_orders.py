@@ -17,6 +17,7 @@ import httpx
 import polars as pl
 import pytest
 
+from deploy.simulator import orderflow
 from shared.settings import Kafka
 from tests.architecture.sources import ROOT
 from tests.fixtures import desk, execution
@@ -146,3 +147,16 @@ def test_files_are_fetched_from_allowed_hosts_and_no_redirect_leads_elsewhere(se
     services.start("fetcher")
     refused = post(services, urls)
     assert (refused.status_code, "an internal address" in refused.json()["detail"]) == (422, True)
+
+
+def test_the_simulated_exchange_serves_a_day_of_orders_that_can_be_ingested_by_address(services: Services, tmp_path: Path) -> None:
+    services.start("simulator")
+    services.wait_ready("simulator")
+    day = f"http://localhost:{services.ports['simulator']}/orderflow"
+    answer = post(services, {name: f"{day}/{name}.csv?orders=30&seed=5" for name in SAMPLES})
+    assert answer.status_code == 200, answer.text
+    paths = orderflow.write(tmp_path, orderflow.generate(5, 30))
+    wanted = execution.summaries(*([path] for path in paths.values()))
+    assert desk.summaries(services, wanted) == wanted
+    assert httpx.get(f"{day}/fills.csv").status_code == 404
+    assert [httpx.get(f"{day}/nbbo.csv?orders={count}").status_code for count in ("none", "0")] == [422, 422]
