@@ -46,6 +46,11 @@ def next_url(path: str, pairs: Sequence[tuple[str, str]], cursor: str) -> str:
     return f"{path}?{urlencode([*kept, ('cursor', cursor)])}"
 
 
+def reference(path: str, **pairs: str) -> str:
+    """A path with a query: a reference relative to the server that was asked."""
+    return f"{path}?{urlencode(pairs)}"
+
+
 def _checksum(scope: str, body: bytes) -> bytes:
     return blake2b(body, digest_size=_SUM_BYTES, key=blake2b(scope.encode(), digest_size=32).digest()).digest()
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from services.api.parameters import Given, Parameter
 from services.api.store import Store
+from shared.archive.store import Store as Archive
 from shared.bus.outlet import Outlet
 from shared.bus.reporter import Reporter
 from shared.settings import Api
@@ -23,6 +24,7 @@ class Context:
     health: Health
     outlet: Outlet | None = None  # towards Kafka; without one nothing can be pushed
     reporter: Reporter | None = None  # of the requests answered; without one they are only measured
+    archive: Archive | None = None  # the bucket; without one there is none to list
 
 
 Answer = Callable[[Context, Given], Awaitable[bytes | Response]]

@@ -5,6 +5,7 @@ import asyncio
 from services.api.app import Application
 from services.api.protocol import Context
 from services.api.store import connect
+from shared.archive.store import Store as Archive
 from shared.bus.outlet import Outlet
 from shared.bus.reporter import Reporter
 from shared.settings import Settings
@@ -20,7 +21,8 @@ async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     health.add("postgres", store.check)
     outlet = Outlet(settings.kafka, client_id="api")
     reporter = Reporter(outlet) if settings.telemetry.report_requests else None
-    app = Application(Context(store, settings.api, health, outlet, reporter))
+    archive = await Archive(settings.s3).open() if settings.s3.bucket else None
+    app = Application(Context(store, settings.api, health, outlet, reporter, archive))
     sending = asyncio.create_task(outlet.run())
     log().info("serving", host=settings.api.host, port=settings.api.port)
     server = asyncio.create_task(run_server(app, settings.api.host, settings.api.port))
@@ -33,6 +35,8 @@ async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
         await store.close()
+        if archive is not None:
+            await archive.close()
 
 
 async def _beat(health: Health, stop: asyncio.Event, server: asyncio.Task[None], reporter: Reporter | None) -> None:

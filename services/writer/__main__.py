@@ -1,4 +1,5 @@
-"""Wires the writer: `--sink postgres` stores, with its relay; `--sink s3` archives; `migrate` brings the schema up to date and ends."""
+"""Wires the writer: `--sink postgres` stores, with its relay; `--sink s3` archives; `migrate` brings the schema up to date and ends,
+`verify` proves that nothing was lost."""
 
 import argparse
 import asyncio
@@ -12,11 +13,13 @@ from services.writer.relay import Relay
 from services.writer.runner import Runner
 from services.writer.sinks.postgres import PostgresSink
 from services.writer.sinks.s3 import Archiver
+from services.writer.verify import verify
 from shared import settings as settings_module
-from shared.errors import Unavailable
+from shared.errors import Rejected, Unavailable
 from shared.service import Main, run
 from shared.settings import Settings
 from shared.telemetry.probes import Health
+from shared.time import from_iso, to_datetime
 
 
 async def store(settings: Settings, health: Health, stop: asyncio.Event) -> None:
@@ -55,11 +58,29 @@ def apply() -> int:
     return 0
 
 
+def prove(since: str, *, everything: bool) -> int:
+    """Verifies; exit code 1 where something does not balance, 2 where it could not be judged."""
+    settings = settings_module.load()
+    try:
+        verdict = asyncio.run(verify(settings, to_datetime(from_iso(since)) if since else None, everything=everything))
+    except (Unavailable, Rejected) as fault:
+        print(f"verify: {fault}", file=sys.stderr)
+        return 2
+    for finding in verdict.findings:
+        print(f"{'note' if finding.no_fault else 'FAULT'}  {finding.what}: {finding.said}")
+    print(f"{'balanced' if verdict.balanced else 'NOT balanced'}: {verdict.looked_at}")
+    return 0 if verdict.balanced else 1
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="writer")
-    parser.add_argument("command", nargs="?", choices=["run", "migrate"], default="run")
+    parser.add_argument("command", nargs="?", choices=["run", "migrate", "verify"], default="run")
     parser.add_argument("--sink", choices=sorted(MAINS), default="postgres")
+    parser.add_argument("--since", default="", help="verify: only what is of then or later")
+    parser.add_argument("--all", action="store_true", help="verify: every object's bytes, and the log around each")
     given = parser.parse_args()
     if given.command == "migrate":
         sys.exit(apply())
+    if given.command == "verify":
+        sys.exit(prove(given.since, everything=given.all))
     run("writer", MAINS[given.sink])

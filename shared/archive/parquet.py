@@ -81,6 +81,18 @@ class Writer:
             self._written = int(self._sink.tell())
 
 
+def span(body: bytes, first: int) -> Span:
+    """What an object holds that starts at `first`; raises pyarrow's `ValueError` or `OSError` for what is no such object."""
+    table = pq.read_table(pa.BufferReader(body), columns=columns.RECORD.names)
+    records = stored(table)
+    if not records or records[0].offset < first:
+        raise ValueError(f"it does not hold the offsets from {first} on")
+    times = [record.timestamp for record in records]
+    size = sum(len(record.key or b"") + len(record.value or b"") for record in records)
+    digest = hashlib.sha256(body).hexdigest()
+    return Span(first, records[-1].offset + 1, len(records), min(times), max(times), size, digest)
+
+
 def read(body: bytes) -> Iterator[list[Stored]]:
     """The records of an object, a row group at a time."""
     file = pq.ParquetFile(pa.BufferReader(body))

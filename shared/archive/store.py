@@ -3,9 +3,10 @@
 Invariant: `create` never overwrites; whoever loses the race is told so and looks at what won.
 """
 
+import asyncio
 import base64
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
 
 CONNECT_SECONDS = 5
+PIECE = 1024 * 1024
 
 
 class Object(NamedTuple):
@@ -36,10 +38,12 @@ class Missing(Exception):
     """There is no such object."""
 
 
-@contextmanager
-def _quiet(what: str) -> Iterator[None]:
+@asynccontextmanager
+async def _quiet(what: str, seconds: float) -> AsyncIterator[None]:
+    """Faults as they are told above; the SDK's own deadlines are of one packet, this one is of the whole answer."""
     try:
-        yield
+        async with asyncio.timeout(seconds):
+            yield
     except ClientError as fault:
         status = fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         if status == HTTPStatus.NOT_FOUND and fault.response.get("Error", {}).get("Code") != "NoSuchBucket":
@@ -54,10 +58,15 @@ class Store:
 
     def __init__(self, settings: S3) -> None:
         self._settings, self.bucket = settings, settings.bucket
+        self._seconds = settings.timeout_seconds * 4
         self._stack = AsyncExitStack()
         self._client: S3Client | None = None
 
     async def __aenter__(self) -> "Store":
+        return await self.open()
+
+    async def open(self) -> "Store":
+        """Makes the client, which connects when it is first asked; raises `Unavailable` without a bucket."""
         if not self.bucket:
             raise Unavailable("S3: no bucket is set; set S3__BUCKET")
         config = AioConfig(
@@ -65,10 +74,11 @@ class Store:
             connect_timeout=CONNECT_SECONDS,
             read_timeout=self._settings.timeout_seconds,
             max_pool_connections=self._settings.uploads * 4,
+            signature_version="s3v4",  # also of presigned addresses, which the SDK otherwise signs in the old way
             s3={"addressing_style": "path" if self._settings.endpoint_url else "auto"},
         )
         given = self._settings
-        with _quiet("connect"):
+        async with _quiet("connect", self._seconds):
             self._client = await self._stack.enter_async_context(
                 aioboto3.Session().client(
                     "s3",
@@ -83,13 +93,17 @@ class Store:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends all connections."""
         await self._stack.aclose()
 
     async def check(self) -> None:
         """Whether the bucket answers; raises `Unavailable`."""
         try:
-            with _quiet(self.bucket):
-                await self._open().list_objects_v2(Bucket=self.bucket, MaxKeys=1)
+            async with _quiet(self.bucket, self._seconds):
+                await self._connected().list_objects_v2(Bucket=self.bucket, MaxKeys=1)
         except Missing as fault:
             raise Unavailable(f"S3: there is no bucket {self.bucket}") from fault
 
@@ -97,8 +111,8 @@ class Store:
         """Makes the object; False where one of that name is there already. `metadata["sha256"]` is checked by the endpoint."""
         digest = base64.b64encode(bytes.fromhex(metadata["sha256"])).decode()
         try:
-            with _quiet(key):
-                await self._open().put_object(
+            async with _quiet(key, self._seconds):
+                await self._connected().put_object(
                     Bucket=self.bucket, Key=key, Body=body, Metadata=dict(metadata), ChecksumSHA256=digest, IfNoneMatch="*"
                 )
         except Unavailable as fault:
@@ -109,13 +123,13 @@ class Store:
 
     async def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
         """Makes or replaces an object that is derived from others."""
-        with _quiet(key):
-            await self._open().put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+        async with _quiet(key, self._seconds):
+            await self._connected().put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
 
     async def head(self, key: str) -> tuple[Object, dict[str, str]]:
         """The object's size and time, and its metadata; raises `Missing`."""
-        with _quiet(key):
-            found = await self._open().head_object(Bucket=self.bucket, Key=key)
+        async with _quiet(key, self._seconds):
+            found = await self._connected().head_object(Bucket=self.bucket, Key=key)
         return Object(key, found["ContentLength"], _us(found["LastModified"])), found["Metadata"]
 
     async def get(self, key: str) -> bytes:
@@ -124,18 +138,22 @@ class Store:
 
     async def read(self, key: str) -> AsyncIterator[bytes]:
         """The object's bytes in pieces; raises `Missing`."""
-        with _quiet(key):
-            found = await self._open().get_object(Bucket=self.bucket, Key=key)
-            async with found["Body"] as body:
-                async for piece in body.content.iter_chunked(1024 * 1024):
-                    yield piece
+        async with _quiet(key, self._seconds):
+            found = await self._connected().get_object(Bucket=self.bucket, Key=key)
+        async with found["Body"] as body:
+            while True:
+                async with _quiet(key, self._seconds):
+                    piece: bytes = await body.content.read(PIECE)
+                if not piece:
+                    return
+                yield piece
 
     async def pages(self, prefix: str, after: str = "", limit: int = 1000) -> AsyncIterator[list[Object]]:
         """Objects under the prefix in the order of their keys, those behind `after`, a page at a time."""
         token: dict[str, Any] = {"StartAfter": after} if after else {}
         while True:
-            with _quiet(prefix):
-                found = await self._open().list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=limit, **token)
+            async with _quiet(prefix, self._seconds):
+                found = await self._connected().list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=limit, **token)
             yield [Object(one["Key"], one["Size"], _us(one["LastModified"])) for one in found.get("Contents", [])]
             if not found.get("IsTruncated"):
                 return
@@ -149,21 +167,21 @@ class Store:
 
     async def folders(self, prefix: str = "") -> list[str]:
         """The names of the folders directly under the prefix."""
-        with _quiet(prefix):
-            pages = self._open().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, Delimiter="/")
+        async with _quiet(prefix, self._seconds):
+            pages = self._connected().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, Delimiter="/")
             return [one["Prefix"].removeprefix(prefix).rstrip("/") async for page in pages for one in page.get("CommonPrefixes", [])]
 
     async def delete(self, key: str) -> None:
         """Removes the object, if it is there."""
-        with _quiet(key):
-            await self._open().delete_object(Bucket=self.bucket, Key=key)
+        async with _quiet(key, self._seconds):
+            await self._connected().delete_object(Bucket=self.bucket, Key=key)
 
     async def presigned(self, key: str, seconds: int) -> str:
         """An address from which the object can be fetched for so long, without keys."""
-        with _quiet(key):
-            return await self._open().generate_presigned_url("get_object", {"Bucket": self.bucket, "Key": key}, seconds)
+        async with _quiet(key, self._seconds):
+            return await self._connected().generate_presigned_url("get_object", {"Bucket": self.bucket, "Key": key}, seconds)
 
-    def _open(self) -> "S3Client":
+    def _connected(self) -> "S3Client":
         if self._client is None:
             raise Unavailable("S3: not connected")
         return self._client

@@ -9,9 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from shared.archive import catalog
+from shared.archive.store import Store
 from shared.bus import admin
 from shared.settings import S3, Kafka
+from shared.topics import MARKET_RAW, TICKS
 from tests.fixtures import archive, databases
 from tests.fixtures.servers import Parts, Server
 from tests.system import tables
@@ -20,7 +25,7 @@ from tests.system.services import Services
 from tests.system.store import query, until
 from tests.system.test_archive import behind, ends_of
 
-TRADES = int(os.environ.get("TICKPLANT_TEST_RECOVERY_TRADES", "3000"))
+TRADES = int(os.environ.get("TICKPLANT_TEST_RECOVERY_TRADES", "2000"))
 STAGES = ("fetcher", "transformer", "writer", "archiver")
 
 
@@ -108,6 +113,7 @@ def test_an_empty_kafka_and_an_empty_store_become_what_they_were(
         assert tables.differences(before, tables.contents(url)) == {}
         assert listed(bucket).items() >= kept.items(), "the old archive is as it was"
         check_new_chains(bucket, kafka)
+        check_verify(services, kafka, url, bucket)
 
 
 async def mismatches(kafka: Kafka) -> list[str]:
@@ -116,7 +122,6 @@ async def mismatches(kafka: Kafka) -> list[str]:
 
 def listed(s3: S3) -> dict[str, tuple[int, int]]:
     """Size and time of every object."""
-    from shared.archive.store import Store
 
     async def read() -> dict[str, tuple[int, int]]:
         async with Store(s3) as store:
@@ -132,3 +137,58 @@ def check_new_chains(s3: S3, kafka: Kafka) -> None:
     ends = {(kafka.topic_prefix + name, number): end for (name, number), end in asyncio.run(ends_of(kafka)).items() if end}
     assert {place: held[-1][1].end for place, held in chains.items()} == ends
     assert all(held[0][1].first == 0 for held in chains.values())
+
+
+def check_verify(services: Services, kafka: Kafka, url: str, s3: S3) -> None:
+    """Balanced; then an object, a row, a candle and a segment are tampered with, and each is named."""
+    assert "\nbalanced: " in "\n" + verified(services, 0)
+    symbol, start, identity = query(url, "SELECT symbol, event_time, id FROM ticks ORDER BY event_time LIMIT 1")[0]
+    flipped = query(url, "SELECT symbol, start FROM candles ORDER BY start DESC, symbol LIMIT 1")[0]
+    run(url, f"DELETE FROM ticks WHERE symbol = '{symbol}' AND id = '{identity}'")
+    run(url, f"UPDATE candles SET high = high + 1 WHERE symbol = '{flipped[0]}' AND start = '{flipped[1]}'")
+    first, end = remove_one(s3, kafka)
+    asyncio.run(cut(kafka))
+    said = verified(services, 1)
+    assert "FAULT  rows of binance: the ledger has" in said
+    assert f"FAULT  candle binance {symbol} trade {start:%Y-%m-%dT%H:%M}Z: it has" in said
+    assert f"FAULT  candle binance {flipped[0]} trade {flipped[1]:%Y-%m-%dT%H:%M}Z: its values" in said
+    assert f"FAULT  market.raw.v1/{DAMAGED}: the archive has offsets [{first}, {end}) not at all" in said
+    assert f"FAULT  market.ticks.v1/{DAMAGED}: the log has lost offsets [0, 1)" in said
+
+
+DAMAGED = 8  # a partition that has market data
+
+
+def verified(services: Services, code: int) -> str:
+    """What `tickplant verify --all` says."""
+    done = command(services, "verify", "--all")
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def run(url: str, sql: str) -> None:
+    """One statement."""
+    databases.execute(url, sql)
+
+
+def remove_one(s3: S3, kafka: Kafka) -> tuple[int, int]:
+    """Removes the first object of a chain; returns its offsets."""
+
+    async def remove() -> tuple[int, int]:
+        async with Store(s3) as store:
+            cluster = await admin.cluster_id(kafka)
+            chain = (await catalog.chains(store, cluster, "bronze", kafka.topic_prefix + MARKET_RAW.name))[DAMAGED]
+            await store.delete(chain[0].key)
+            return chain[0].span.first, chain[0].span.end
+
+    return asyncio.run(remove())
+
+
+async def cut(kafka: Kafka) -> None:
+    """The log of a partition begins later than it did."""
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    await client.start()
+    try:
+        await client.delete_records({TopicPartition(kafka.topic_prefix + TICKS.name, DAMAGED): RecordsToDelete(before_offset=1)})
+    finally:
+        await client.close()

@@ -2,6 +2,7 @@
 
 from services.api.protocol import Endpoint
 from services.api.routes import (
+    archive,
     candles,
     coverage,
     daily,
@@ -10,6 +11,7 @@ from services.api.routes import (
     flags,
     ingest,
     latest,
+    ledger,
     metrics,
     orders,
     probes,
@@ -40,6 +42,8 @@ MODULES = (
     ingest,
     orders,
     execution,
+    ledger,
+    archive,
     pushes,
     push_ticks,
     probes,

@@ -9,7 +9,23 @@ from collections.abc import Callable
 
 import typer
 
-from services.cli.commands import asyncapi, backfill, dlq, down, fetch, ingest, replay, report, status, topics, trace, up, watch
+from services.cli.commands import (
+    archive,
+    asyncapi,
+    backfill,
+    dlq,
+    down,
+    fetch,
+    ingest,
+    replay,
+    report,
+    status,
+    topics,
+    trace,
+    up,
+    verify,
+    watch,
+)
 
 COMMANDS: tuple[Callable[[typer.Typer], None], ...] = (
     up.register,
@@ -19,9 +35,11 @@ COMMANDS: tuple[Callable[[typer.Typer], None], ...] = (
     fetch.register,
     backfill.register,
     dlq.register,
+    archive.register,
     replay.register,
     report.register,
     watch.register,
+    verify.register,
     topics.register,
     trace.register,
     asyncapi.register,
