@@ -261,12 +261,12 @@ class Run(msgspec.Struct, frozen=True):
     bytes_total: int
     attempts: int
     message: str
-    result: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
 
 
 class RunCounts(Run, frozen=True):
-    """A run with its ledger: received = stored + duplicate + rejected once it is finished."""
+    """A run with its result and its ledger: received = stored + duplicate + rejected once it is finished."""
 
+    result: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
     received: int
     stored: int
     duplicate: int

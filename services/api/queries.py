@@ -141,13 +141,13 @@ WHERE symbol = $1 AND ($2::text IS NULL OR source = $2) AND ($3::date IS NULL OR
 ORDER BY day, source LIMIT $7"""
 
 _RUN = """run_id, run_kind, status, source, requested_at, updated_at, finished_at, request::text, sent, bytes_read, bytes_total,
-       attempts, message, result::text"""
+       attempts, message"""
 RUNS = f"""
 SELECT {_RUN} FROM runs
 WHERE ($1::timestamptz IS NULL OR (requested_at, run_id) < ($1, $2)) ORDER BY requested_at DESC, run_id DESC LIMIT $3"""
 
 RUN = f"""
-SELECT {_RUN}, t.received, l.stored, l.duplicate, l.rejected, l.late, d.reasons, d.counts
+SELECT {_RUN}, result::text, t.received, l.stored, l.duplicate, l.rejected, l.late, d.reasons, d.counts
 FROM runs
 CROSS JOIN LATERAL (SELECT coalesce(sum(received), 0)::bigint
     + (SELECT count(*) FROM dead_letters WHERE run = run_id AND origin LIKE 'fetcher/%') AS received

@@ -176,15 +176,14 @@ def run(row: Record) -> answers.Run:
 
 def counted_run(row: Record) -> answers.RunCounts:
     """A row of RUN."""
-    received, stored, duplicate, rejected, late, reasons, counts = row[14:]
+    result, received, stored, duplicate, rejected, late, reasons, counts = row[13:]
+    ledger = {"received": received, "stored": stored, "duplicate": duplicate, "rejected": rejected, "late": late}
     by_reason = dict(zip(reasons, counts, strict=True))
-    return answers.RunCounts(
-        **_run(row), received=received, stored=stored, duplicate=duplicate, rejected=rejected, late=late, rejected_by_reason=by_reason
-    )
+    return answers.RunCounts(**_run(row), result=msgspec.Raw(result.encode()), **ledger, rejected_by_reason=by_reason)
 
 
 def _run(row: Record) -> dict[str, Any]:
     found = dict(zip(answers.Run.__struct_fields__, row, strict=False))
     for name in ("requested_at", "updated_at", "finished_at"):
         found[name] = None if found[name] is None else iso(found[name])
-    return {**found, **{name: msgspec.Raw(found[name].encode()) for name in ("request", "result")}}
+    return {**found, "request": msgspec.Raw(found["request"].encode())}

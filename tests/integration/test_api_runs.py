@@ -40,7 +40,6 @@ FINISHED = {
     "bytes_total": 70,
     "attempts": 1,
     "message": "",
-    "result": {},
 }
 
 
@@ -69,9 +68,17 @@ async def test_a_run_shows_its_ledger_and_its_rejections_by_reason(database_url:
         finished = await api.get("/runs/a")
         running = await api.get("/runs/c")
         unknown = await api.http.get("/runs/nobody")
-    counts = {"received": 7, "stored": 3, "duplicate": 1, "rejected": 3, "late": 1, "rejected_by_reason": {"bad_price": 2, "bad_row": 1}}
+    counts = {
+        "result": {},
+        "received": 7,
+        "stored": 3,
+        "duplicate": 1,
+        "rejected": 3,
+        "late": 1,
+        "rejected_by_reason": {"bad_price": 2, "bad_row": 1},
+    }
     assert {**finished, "request": None} == {**FINISHED, **counts, "request": None}
-    assert [running[name] for name in counts] == [0, 0, 0, 0, 0, {}]
+    assert [running[name] for name in counts] == [{}, 0, 0, 0, 0, 0, {}]
     assert (running["finished_at"], running["message"]) == (None, "no such file")
     assert unknown.status_code == 404
     assert unknown.headers["content-type"] == "application/problem+json"

@@ -69,6 +69,7 @@ class Desk:
     async def run(self, stop: asyncio.Event, owns: Callable[[int], bool]) -> None:
         """Takes a snapshot at every whole interval while this fetcher owns the schedule; ends what is under way before it returns."""
         interval = round(self._settings.snapshots.interval_seconds * SECOND)
+        due: asyncio.Task[None] | None = None
         while not stop.is_set():
             self._health.beat("snapshots")
             now = time.time_ns() // 1000
@@ -76,28 +77,25 @@ class Desk:
                 self.next_run = 0
             elif not self.next_run:
                 self.next_run = now - now % interval + interval
-            elif now >= self.next_run:
+            elif now >= self.next_run and (due is None or due.done()):
                 self.next_run = now - now % interval + interval
-                await self._scheduled()
+                due = asyncio.create_task(self._scheduled())
             await asyncio.sleep(POLL_SECONDS)
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+        ending = self._tasks | ({due} if due is not None else set())
+        if ending:
+            _, late = await asyncio.wait(ending, timeout=STOP_SECONDS)
             for task in late:
                 task.cancel()
         await self._client.aclose()
 
     async def _scheduled(self) -> None:
-        waiting = asyncio.create_task(self.take(self.assets, list(self.sources)))
-        while not waiting.done():
-            self._health.beat("snapshots")
-            await asyncio.wait([waiting], timeout=1)
         try:
-            snapshot = waiting.result().snapshot
-        except Unavailable as fault:
+            _, snapshot = await self.take(self.assets, list(self.sources))
+            if self._settings.snapshots.folder is not None:
+                folder, started, attempts = self._settings.snapshots.folder, snapshot.started_at, snapshot.attempts
+                await asyncio.to_thread(price_files.append, folder, started, attempts)
+        except (Unavailable, OSError) as fault:
             log().warning("snapshot not on record", reason=str(fault))
-            return
-        if self._settings.snapshots.folder is not None:
-            price_files.append(self._settings.snapshots.folder, snapshot.started_at, snapshot.attempts)
 
     async def _take(self, assets: Sequence[str], names: Sequence[str]) -> Taken:
         async with self._places:
