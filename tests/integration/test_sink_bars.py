@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from services.writer.sinks.postgres import audits, proofs
+from services.writer.sinks.postgres.connection import connect
 from shared import exchange
 from shared.aggregations.candles import fold, same
 from shared.events import Bar, Marker, Origin, Run
@@ -107,6 +109,24 @@ def again(configured: Settings, database_url: str, parts: list[Partition]) -> No
     with_sink(configured, lambda sink: write_all(sink, *parts))
 
 
+async def unproven(database_url: str) -> dict[str, list[tuple[str, str]]]:
+    """What of bars and rows the store does not hold together."""
+    connection = await connect(database_url, "public")
+    try:
+        async with proofs.snapshot(connection):
+            since = to_datetime(0)
+            found = {
+                proof.name: await proofs.faults(connection, proof, since, 60)
+                for proof in proofs.PROOFS
+                if proof.name in ("rows", "bars", "candles")
+            }
+            differing, _ = await audits.astray(connection, 10, [(SOURCE, "AAPL", "bar", exchange.start_of(LAST))])
+    finally:
+        await connection.close()
+    assert differing == {}
+    return {name: wrong for name, wrong in found.items() if wrong}
+
+
 async def answers(database_url: str) -> tuple[Any, ...]:
     """What the api says after the first run."""
     async with serving(database_url) as api:
@@ -159,6 +179,9 @@ def test_a_finished_run_has_its_days_and_a_restated_day_its_revision(configured:
     kept = query(database_url, "SELECT revision, close FROM daily_revisions WHERE day = $1 ORDER BY revision", rows[5]["day"])
     assert [tuple(row) for row in kept] == [(1, Decimal(305)), (2, Decimal(306))]
     assert rows[5]["close"] == Decimal(915)
+    assert asyncio.run(unproven(database_url)) == {}
+    query(database_url, "UPDATE bars SET close = close + 1 WHERE start = (SELECT max(start) FROM bars)")
+    assert list(asyncio.run(unproven(database_url))) == ["bars"]
 
 
 def test_without_enough_sessions_before_it_a_day_has_no_phase_and_says_why(configured: Settings, database_url: str) -> None:

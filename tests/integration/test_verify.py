@@ -15,6 +15,8 @@ DAMAGE = {
     "gaps": "INSERT INTO log_gaps (cluster, stage, topic, partition, first_lost, next_kept) VALUES ('c', 's', 't', 0, 1, 5)",
     "candles": "INSERT INTO candles VALUES ('s', 'A-B', 'trade', '2026-01-05T10:00Z', 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 0, "
     "now(), 0, '1', now(), 0, '1')",
+    "bars": "INSERT INTO candles VALUES ('s', 'A', 'bar', '2026-01-05T10:00Z', 1, 1, 1, 1, 1, 1, NULL, NULL, 1, 1, 0, "
+    "now(), 0, '1', now(), 0, '1')",
     "minutes": "INSERT INTO minutes VALUES ('s', '2026-01-05T10:00Z', 1, 0, 0, 0, 0, 0, '{}', '{}')",
     "fills": "INSERT INTO fills VALUES ('T', 'O', 'A', 'buy', 1, 1, now(), 'X', 0, now(), '', now(), NULL, 1, 2, 3, now(), 1, 2)",
     "orders": "INSERT INTO orders (order_id, action, action_time, content, filled_qty) VALUES ('O', 0, now(), '', 5)",

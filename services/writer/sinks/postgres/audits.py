@@ -23,10 +23,11 @@ FROM (SELECT source FROM ledger WHERE run = '' UNION SELECT source FROM received
 LEFT JOIN accounted a USING (source)
 """
 _COUNTED = """
-SELECT c.source, c.symbol, c.kind, c.start, c.tick_count - (
-    SELECT count(*) FROM ticks t
+SELECT c.source, c.symbol, c.kind, c.start, c.tick_count - CASE c.kind WHEN 'bar' THEN (
+    SELECT count(*) FROM bars b WHERE b.source = c.source AND b.symbol = c.symbol AND b.start = c.start)
+    ELSE (SELECT count(*) FROM ticks t
     WHERE t.day = (c.start AT TIME ZONE 'UTC')::date AND t.symbol = c.symbol AND t.source = c.source AND t.kind = c.kind
-      AND t.event_time >= c.start AND t.event_time < c.start + interval '1 minute')
+      AND t.event_time >= c.start AND t.event_time < c.start + interval '1 minute') END
 FROM {candles}
 """
 _NEWEST = _COUNTED.format(candles="(SELECT * FROM candles WHERE start >= now() - interval '10 minutes' ORDER BY start DESC LIMIT $1) c")

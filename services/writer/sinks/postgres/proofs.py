@@ -50,6 +50,15 @@ FROM (SELECT source, symbol, kind, start, f.ticks, c.tick_count AS said FROM fol
          OR f.last IS DISTINCT FROM ROW(c.last_time, c.last_sequence, c.last_id, c.close)
       ORDER BY start, source, symbol, kind LIMIT {MOST}) x
 """
+BARS = f"""
+SELECT format('candle %s %s bar %s', source, symbol, to_char(start, 'YYYY-MM-DD"T"HH24:MI"Z"')),
+       CASE WHEN b.id IS NULL THEN 'its bar is not stored' WHEN c.kind IS NULL THEN 'the bar is stored, and no candle'
+            ELSE format('its values are not those of its bar; look at market.raw.v1/%s [%s]', b.raw_partition, b.raw_offset) END
+FROM (SELECT * FROM bars WHERE start >= ($1::timestamptz)::date) b
+FULL JOIN (SELECT * FROM candles WHERE start >= ($1::timestamptz)::date AND kind = 'bar') c USING (source, symbol, start)
+WHERE (b.open, b.high, b.low, b.close, b.volume, b.trade_count) IS DISTINCT FROM (c.open, c.high, c.low, c.close, c.volume, c.trade_count)
+ORDER BY start, source, symbol LIMIT {MOST}
+"""
 MINUTES = f"""
 WITH folded AS (
     SELECT service, date_trunc('minute', event_time) AS start, count(*) AS requests, count(latency_ms) AS latencies,
@@ -94,6 +103,8 @@ ORDER BY o.order_id LIMIT {MOST}
 ROWS = f"""
 WITH counted AS (
     SELECT source, date_trunc('hour', received_at) AS hour, count(*) AS n FROM ticks GROUP BY 1, 2
+    UNION ALL SELECT source, date_trunc('hour', received_at), count(*) FROM bars GROUP BY 1, 2
+    UNION ALL SELECT source, date_trunc('hour', received_at), count(*) FROM market_info GROUP BY 1, 2
     UNION ALL SELECT service, date_trunc('hour', received_at), count(*) FROM service_events GROUP BY 1, 2
     UNION ALL SELECT 'nbbo', date_trunc('hour', received_at), count(*) FROM quotes GROUP BY 2
 ), both_sides AS (
@@ -134,6 +145,7 @@ PROOFS = (
     Proof("letters", LETTERS),
     Proof("gaps", GAPS),
     Proof("candles", CANDLES),
+    Proof("bars", BARS),
     Proof("minutes", MINUTES),
     Proof("fills", FILLS),
     Proof("orders", ORDERS),
