@@ -53,6 +53,12 @@ SERVICE_EVENTS = Counter("tickplant_service_events_total", "Live operational eve
 SERVICE_ERRORS = Counter("tickplant_service_errors_total", "Those with a status outside 200..299", ["service"])
 SERVICE_UNTIMED = Counter("tickplant_service_untimed_total", "Those without a latency", ["service"])
 BACK_PRESSURE = Counter("tickplant_back_pressure_total", "Times a source's reader waited for Kafka", ["source"])
+ACKNOWLEDGE_SECONDS = Histogram(
+    "tickplant_acknowledge_seconds",
+    "From a frame's receipt to its acknowledgement by Kafka, the oldest frame of each batch",
+    ["source"],
+    buckets=(0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 5, 30),
+)
 RECONNECTS = Counter("tickplant_disconnects_total", "Connections of a source that ended", ["source"])
 CONNECTED = Gauge("tickplant_source_connected", "1 while the source's connection is up", ["source"])
 HEARD = Gauge("tickplant_source_heard_seconds", "When the source last sent something, as Unix time", ["source"])

@@ -78,9 +78,10 @@ def restart_after(services: Services, seconds: float, *parts: str) -> None:
 
 def check_open(services: Services) -> None:
     """While the history does not answer, the ledger and the candles say what is missing."""
-    sources = {f"{venue}-sim" for venue in VENUES}
-    until(lambda: {hole["source"] for hole in ask(services, "/coverage", state="open")}, sources, 10, services.logs)
-    assert all("503" in hole["message"] for hole in ask(services, "/coverage", state="open") if hole["message"])
+    holes = ask(services, "/coverage", state="open")
+    # A source that is waiting to connect again does not know yet what it misses; its coverage ends with its last word.
+    assert holes, services.logs()
+    assert all("503" in hole["message"] for hole in holes if hole["message"])
     for venue, (symbol, _) in VENUES.items():
         found = ask(services, "/candles", source=f"{venue}-sim", symbol=symbol)
         assert min(candle["coverage"] for candle in found) < 1, found

@@ -225,6 +225,8 @@ class Lane:
         for place, records in by_place.items():
             await self._publisher.send(MARKET_RAW, place, records)
         await self._publisher.acknowledge()
+        if waiting:
+            metrics.ACKNOWLEDGE_SECONDS.labels(self.source).observe(time.time() - waiting[0][1][3] / 1000)
         self.acknowledged, self._progress, self._upto = reached, progress, upto
         if len(self._waiting) < self._limit:
             self._room.set()
