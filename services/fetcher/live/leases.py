@@ -51,6 +51,11 @@ class Leases:
         """Whether the source surely belongs to somebody else."""
         return self._consumer.settled and home(source) not in self._assigned()
 
+    def asked_at(self, source: str) -> int:
+        """When the source was last asked for at run time, as far as this replica has followed; us, 0 for never."""
+        wanted = self.wanted.get(source)
+        return wanted.at if wanted else 0
+
     @property
     def share(self) -> float:
         """The part of all partitions that is this replica's; 0 while that is not known."""

@@ -4,6 +4,7 @@ A change through any replica's port goes over the log, so that it reaches the ow
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,8 @@ from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
 from shared.time import to_iso
 from shared.topics import SOURCES
+
+FOLLOW_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -251,7 +254,15 @@ class Sources:
                 await producer.flush()
         except Unavailable as fault:
             return _problem("not available", 503, str(fault))
+        await self._followed(name, at)
         return done
+
+    async def _followed(self, name: str, at: int) -> None:
+        """Where this replica is the owner, the change has happened when it is answered; elsewhere it will."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FOLLOW_SECONDS):
+                while self._leases.owns(name) and (self._leases.asked_at(name) < at or name in self._ending):  # noqa: ASYNC110 a poll of our own
+                    await asyncio.sleep(0.05)
 
 
 def _wanted_key(name: str) -> bytes:
