@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shared.records import Record
     from shared.settings import Settings
 
-COLUMNS = ("what", "records", "ticks", "received", "until", "first place")
+COLUMNS = ("first place", "records", "ticks", "received", "until", "what")
 GONE = "not in the log any more: see the archive"
 Place = tuple[int, int]  # raw partition, offset
 
@@ -67,7 +67,7 @@ def cells(name: str, group: Group) -> Sequence[str]:
     stamps = [record.timestamp * 1000 for record in group.records.values() if record is not None]
     times = (to_iso(min(stamps)), to_iso(max(stamps))) if stamps else ("", "")
     (partition, offset), _ = group.first()
-    return name, str(len(group.records)), str(group.ticks), *times, f"{partition}:{offset}"
+    return f"{partition}:{offset}", str(len(group.records)), str(group.ticks), *times, name
 
 
 async def read(found: Settings, wanted: set[Place]) -> dict[Place, Record]:

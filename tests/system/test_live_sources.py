@@ -176,8 +176,10 @@ def check_origins(services: Services) -> None:
     command = [sys.executable, "-m", "services.cli", "trace", symbol, hole["start"], "--source", "binance-sim"]
     said = subprocess.run(command, env={**os.environ, **services.operator()}, capture_output=True, text=True, timeout=60, check=False)
     assert said.returncode == 0, said.stderr
-    lines = [line.rsplit(None, 5) for line in said.stdout.splitlines() if line.startswith(("frames of the stream", "answer of http"))]
-    assert {line[0].partition(" ")[0] for line in lines} == {"frames", "answer"}, said.stdout
+    lines = [
+        line.split(None, 5) for line in said.stdout.splitlines() if line.endswith("frames of the stream") or "  answer of http" in line
+    ]
+    assert {line[5].partition(" ")[0] for line in lines} == {"frames", "answer"}, said.stdout
     assert sum(int(line[2]) for line in lines) == candle["tick_count"], said.stdout
 
 

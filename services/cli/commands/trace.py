@@ -15,7 +15,7 @@ from services.cli import letters, origins, runs, table, terminal
 if TYPE_CHECKING:
     from shared.settings import Settings
 
-SHOWN = 400  # bytes of a record
+SHOWN = 200  # bytes of a record
 MOST = 100_000  # ticks
 
 

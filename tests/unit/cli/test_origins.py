@@ -34,6 +34,6 @@ def test_each_tick_is_in_one_group_and_a_page_is_one_record() -> None:
         (origins.GONE, 1, 1),
     ]
     assert origins.cells("frames of the stream", groups["frames of the stream"]) == (
-        *("frames of the stream", "2", "2", "2023-11-14T22:13:20Z", "2023-11-14T22:13:21Z", "3:1"),
+        *("3:1", "2", "2", "2023-11-14T22:13:20Z", "2023-11-14T22:13:21Z", "frames of the stream"),
     )
-    assert origins.cells(origins.GONE, groups[origins.GONE])[3:] == ("", "", "3:8")
+    assert origins.cells(origins.GONE, groups[origins.GONE]) == ("3:8", "1", "1", "", "", origins.GONE)
