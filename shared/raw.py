@@ -57,7 +57,7 @@ def read(record: Record) -> Raw:
     except Rejected as fault:
         return Raw(source, value, received_at, None, fault)
     if row is None and header(record.headers, "ce_type") == TAPE_PAGE:
-        page_of = (record.key or b"").partition(b"|")[2].decode("utf-8", "replace")
+        page_of = (record.key or b"").partition(b"|")[2].decode("utf-8", "replace")  # none where the page itself names it
         return Raw(source, value, received_at, page_of=page_of)
     if row is None or not row.run.startswith("frames-"):
         return Raw(source, value, received_at, row)

@@ -10,7 +10,6 @@ GET /v2/aggs/ticker/AAPL/range/1/day/2023-01-09/2023-02-10?adjusted=true&sort=as
 page. An answer does not say how long its bars are, so bars of a minute (`polygon`) and of a day (`polygon-daily`) are two sources.
 """
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
 from urllib.parse import quote, urlencode
@@ -57,11 +56,6 @@ _decode = msgspec.json.Decoder(_Answer).decode
 _bar = msgspec.json.Decoder(_Result).decode
 
 
-def authorized(key: str, base: str) -> Mapping[str, str]:
-    """How a request carries the key; never in its address."""
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
 def native_symbol(payload: bytes) -> str:
     """The ticker of an answer; none of a frame, which may tell of many."""
     if payload[:1] == b"[":
@@ -81,7 +75,7 @@ class Aggregates:
     """Bars of one length."""
 
     REST, BUDGET, PAGE = REST, BUDGET, PAGE
-    authorized = staticmethod(authorized)
+    authorized = staticmethod(polygon_stream.authorized)
     native = staticmethod(native)
     native_symbol = staticmethod(native_symbol)
 

@@ -110,6 +110,11 @@ def login(key: str) -> bytes:
     return msgspec.json.encode({"action": "auth", "params": key})
 
 
+def authorized(key: str, base: str) -> dict[str, str]:
+    """How a request carries the key; never in its address."""
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 def logged_in(payload: bytes) -> bool:
     """Whether the frame says that the key is good; False for other frames. Raises `Rejected` where it says that it is not."""
     try:

@@ -44,6 +44,9 @@ class Login(Protocol):
     def login(self, key: str) -> bytes:
         """The first frame."""
 
+    def authorized(self, key: str, base: str) -> dict[str, str]:
+        """The headers that carry the key where its past is asked for: an address never does."""
+
     def logged_in(self, payload: bytes) -> bool:
         """Whether this frame says that the key is good; False for other frames. Raises `Rejected` where it says that it is not."""
 

@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from shared.errors import Rejected
-from shared.events import Kind, Tick, Trade
+from shared.events import Bar, Fact, Kind, Trade
 from shared.providers import PROVIDERS, TRADE_ROWS
 from shared.providers.venue import Budget
-from shared.tape import binance, coinbase, kraken
+from shared.tape import binance, coinbase, kraken, polygon
 from shared.tape.asking import Asked, Wanted
+from shared.time import MINUTE
 
-__all__ = ["FOLLOW", "TAPES", "Asked", "Ids", "Tape", "Wanted", "ids_of", "kind_of"]
+__all__ = ["FOLLOW", "SPARSE", "TAPES", "Asked", "Ids", "Tape", "Wanted", "ids_of", "kind_of", "number"]
 
 
 class Tape(Protocol):
@@ -37,11 +38,13 @@ class Tape(Protocol):
     def newest(self, base: str, native: str, channel: str) -> Asked:
         """Where to ask for the newest trade."""
 
-    def parse(self, payload: bytes, native: str) -> Sequence[Tick | Rejected]:
+    def parse(self, payload: bytes, native: str) -> Sequence[Fact | Rejected]:
         """The trades of a page; raises `Rejected` for the whole, yields it for one of them."""
 
 
-TAPES: dict[str, Tape] = {"binance": binance, "coinbase": coinbase, "kraken": kraken}
+TAPES: dict[str, Tape] = {"binance": binance, "coinbase": coinbase, "kraken": kraken, "polygon": polygon}
+# What they number has holes of its own (a minute without a trade has no bar): only an outage makes one, and a page is all there is of it.
+SPARSE = frozenset({"polygon"})
 # A source with this channel asks for its trades in pages, each from where the last one ended.
 FOLLOW = "history"
 _KINDS: dict[str, Kind] = {"bookTicker": "quote", "ticker": "quote", "AM": "bar", "Q": "quote"}
@@ -58,11 +61,16 @@ def ids_of(provider: str) -> Ids:
         if row is not None and (plain := row(payload)) is not None:
             return ((plain[0], plain[1][1], plain[1][0]),)
         try:
-            return [(value.native_symbol, value.sequence, value.event_time) for value in parse(payload) if isinstance(value, Trade)]
+            return [(value.native_symbol, *number(value)) for value in parse(payload) if isinstance(value, Trade | Bar)]
         except Rejected:
             return ()
 
     return ids
+
+
+def number(value: Trade | Bar) -> tuple[int, int]:
+    """The id and time in us of a trade, or of a bar: the number of its minute."""
+    return (value.sequence if isinstance(value, Trade) else value.event_time // MINUTE), value.event_time
 
 
 def kind_of(channel: str) -> Kind:

@@ -8,7 +8,7 @@ from shared.events import Kind
 from shared.providers import POLLING, STREAMING, TOGETHER
 from shared.settings import Source
 from shared.symbols import canonical
-from shared.tape import FOLLOW, TAPES, ids_of, kind_of
+from shared.tape import FOLLOW, SPARSE, TAPES, ids_of, kind_of
 
 
 class Choice(NamedTuple):
@@ -25,7 +25,7 @@ class Choice(NamedTuple):
 def checked(source: Source) -> Source:
     """The source with canonical symbols; raises `ValueError` saying what its provider does not offer."""
     streams = STREAMING.get(source.provider)
-    offered = [*(streams.CHANNELS if streams else ()), *([FOLLOW] if source.provider in TAPES else ())]
+    offered = [*(streams.CHANNELS if streams else ()), *([FOLLOW] if source.provider in TAPES.keys() - SPARSE else ())]
     if set(source.channels) - set(offered):
         raise ValueError(f"provider {source.provider!r} streams {', '.join(offered) or 'none'}, not {', '.join(source.channels)}")
     if FOLLOW in source.channels and len(source.channels) > 1:
@@ -50,7 +50,9 @@ def watched(source: Source) -> Choice:
     channel = None
     if tape is not None:
         channel = tape.CHANNELS[0] if followed else next((name for name in source.channels if name in tape.CHANNELS), None)
-    watch = Watch(tape, channel, symbols, ids_of(source.provider)) if tape is not None and channel is not None else None
+    watch = None
+    if tape is not None and channel is not None:
+        watch = Watch(tape, channel, symbols, ids_of(source.provider), sparse=source.provider in SPARSE)
     kinds = sorted({kind_of(name) for name in source.channels if name not in (channel, FOLLOW)})
     base = source.rest_url or ("" if source.base_url else tape.REST if tape else "")
     if followed:

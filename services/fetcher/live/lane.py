@@ -18,10 +18,12 @@ from services.fetcher.live.watch import Watch
 from services.fetcher.publish import Publisher, Record
 from shared.bus import Log
 from shared.errors import Rejected
-from shared.events import Closed, Connection, Gap, Heartbeat, Hole, Kind, Progress, SourceState, Trade
+from shared.events import Bar, Closed, Connection, Gap, Heartbeat, Hole, Kind, Progress, SourceState, Trade
 from shared.partitioning import partition
+from shared.providers import PROVIDERS
 from shared.records import TAPE_PAGE, cloud_event, header
 from shared.settings import Fetcher, Kafka
+from shared.tape import number
 from shared.telemetry import metrics
 from shared.topics import MARKET_RAW, SOURCES
 
@@ -61,6 +63,7 @@ class Lane:
         self._publisher = Publisher(kafka, client_id=f"fetcher-{source}", in_flight=fetcher.in_flight)
         self._keys: dict[str, tuple[bytes, int]] = {}
         self._partitions: set[int] = set()
+        self._together = list(keys) == [""]
         for key in keys:
             self._place(key)
         self._waiting: list[tuple[int, Record]] = []
@@ -193,14 +196,15 @@ class Lane:
         assert self.watch is not None
         first = await log.since(MARKET_RAW, place, (at - BEFORE_US) // 1000)
         _, end = (await log.ranges(MARKET_RAW, [place]))[place]
-        prefix = f"{self.source}|".encode()
+        prefix, whole = f"{self.source}|".encode(), self.source.encode()
         async for records in log.read(MARKET_RAW, place, first, end):
             for record in records:
-                if record.key is None or not record.key.startswith(prefix):
+                if record.key is None or not (record.key == whole or record.key.startswith(prefix)):
                     continue
                 if header(record.headers, "ce_type") == TAPE_PAGE:
+                    native = record.key[len(prefix) :].decode() or PROVIDERS[self._provider].native_symbol(record.value or b"")
                     with suppress(Rejected):
-                        self.take_page(record.key[len(prefix) :].decode(), record.value or b"", None)
+                        self.take_page(native, record.value or b"", None)
                 elif not record.headers:
                     self.watch.frame(record.value or b"", record.timestamp * 1000)
             if records[-1].timestamp * 1000 > at + BEHIND_US:
@@ -210,10 +214,10 @@ class Lane:
         """A page of past trades, which without headers is in the log already; returns how many trades it holds. Raises `Rejected`."""
         assert self.watch is not None
         if headers is not None:
-            self.take(native, payload, headers)
-        trades = [value for value in self.watch.tape.parse(payload, native) if isinstance(value, Trade)]
-        self.watch.page(native, [(trade.sequence, trade.event_time) for trade in trades], now_us())
-        return len(trades)
+            self.take("" if self._together else native, payload, headers)
+        found = [number(value) for value in self.watch.tape.parse(payload, native) if isinstance(value, Trade | Bar)]
+        self.watch.page(native, found, now_us())
+        return len(found)
 
     async def _send(self) -> None:
         waiting, self._waiting, reached, upto = self._waiting, [], self.received, now_us()

@@ -19,7 +19,7 @@ from shared.errors import Rejected
 from shared.events import Hole, Missing
 from shared.records import TAPE_PAGE, response_headers
 from shared.symbols import canonical
-from shared.tape import Asked, Wanted
+from shared.tape import Asked, Wanted, kind_of
 from shared.telemetry.logs import log
 
 PAUSE_SECONDS = 0.25
@@ -50,7 +50,9 @@ class Repair:
         reporter: Reporter | None,
         *,
         streamed: bool = True,
+        headers: dict[str, str] | None = None,
     ) -> None:
+        self._headers = headers
         self.follows = not streamed
         self._lane, self._watch, self._symbols, self._base = lane, watch, symbols, base
         self._bucket, self._reporter = bucket, reporter
@@ -63,7 +65,7 @@ class Repair:
     async def anchor(self) -> None:
         """Before the first connection: the newest trade of each symbol that nothing is known of. From there on nothing may be missing."""
         for native in sorted(self._watch.natives - self._watch.progress.keys()):
-            if not self._base:
+            if not self._base or self._watch.sparse:
                 return
             try:
                 await self._newest(native)
@@ -123,7 +125,7 @@ class Repair:
 
     async def _fetch(self, due: list[tuple[str, Missing]]) -> None:
         try:
-            if not self.follows:
+            if not self.follows and not self._watch.sparse:
                 await self._heads()
             for native, hole in due:
                 await self._page(native, hole)
@@ -170,13 +172,16 @@ class Repair:
         work = self._of(native, hole)
         work.requests += 1
         await self._take(native, self._watch.tape.page(self._base, Wanted(native, self._watch.channel, first, last, hole.after)))
+        if self._watch.sparse and (rest := self._watch.hole(native, hole.first)) is not None:
+            self._end(native, rest, "repaired", "")
+            return
         work.barren = work.barren + 1 if self._watch.progress[native].missing == known else 0
         if work.barren >= TRIES:
             self._end(native, hole, "lost", "the venue does not have it")
 
     async def _take(self, native: str, asked: Asked) -> int:
         await self._bucket.take(asked.weight)
-        response, latency = await ask(self._client, asked.url, self._lane.source, self._reporter)
+        response, latency = await ask(self._client, asked.url, self._lane.source, self._reporter, self._headers)
         said = (self._lane.source, asked.url, response.status_code, round(latency * 1000), self._attempt + 1, now_us(), TAPE_PAGE)
         count = self._lane.take_page(native, response.content, response_headers(*said))
         await self._lane.room()
@@ -199,7 +204,7 @@ class Repair:
 
     def _tell(self, native: str, hole: Missing, state: str) -> None:
         work, at = self._of(native, hole), now_us()
-        where = (self._lane.source, self._symbols.get(native, canonical(native)), "trade", hole.start, hole.end)
+        where = (self._lane.source, self._symbols.get(native, canonical(native)), kind_of(self._watch.channel), hole.start, hole.end)
         ended = 0 if state == "open" else at
         message = "" if state == "repaired" else work.message
         self._lane.tell(Hole(*where, state, hole.reason, hole.found_at, hole.first, hole.last, ended, work.requests, message))  # type: ignore[arg-type]

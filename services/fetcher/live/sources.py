@@ -26,7 +26,7 @@ from shared.bus.outlet import Outlet
 from shared.bus.reporter import BEAT_SECONDS, Reporter
 from shared.errors import Unavailable
 from shared.events import SourceWanted
-from shared.providers import POLLING
+from shared.providers import LOGINS, POLLING
 from shared.providers.venue import Budget
 from shared.records import cloud_event
 from shared.settings import Settings, Source
@@ -160,12 +160,19 @@ class Sources:
         repair = None
         if choice.watch is not None:
             tape = choice.watch.tape
-            bucket = self.buckets.of(tape.REST, tape.BUDGET)
-            repair = Repair(lane, choice.watch, choice.symbols, choice.base, bucket, self.reporter, streamed=not choice.followed)
+            bucket = self.buckets.of(tape.REST, self._budget(source.provider, tape.BUDGET))
+            login, key = LOGINS.get(source.provider), self._settings.keys.of(source.provider)
+            asking = login.authorized(key, choice.base) if login is not None else None
+            streamed = not choice.followed
+            repair = Repair(lane, choice.watch, choice.symbols, choice.base, bucket, self.reporter, streamed=streamed, headers=asking)
         metrics.INTERVAL.labels(source.name).set(0 if source.channels else source.interval_seconds)
         running = self._running[source.name] = _Running(source, lane, repair)
         running.task = asyncio.create_task(self._keep(running))
         log().info("source taken", source=source.name, epoch=lane.epoch)
+
+    def _budget(self, provider: str, budget: Budget) -> Budget:
+        """A plan may allow more than the venue gives everybody."""
+        return Budget(self._settings.polygon.requests_per_minute, 60) if provider == "polygon" else budget
 
     def _end(self, name: str, *, final: bool) -> None:
         """Everything the source received is acknowledged before it has ended; `final`: it does not go on elsewhere."""

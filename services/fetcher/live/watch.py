@@ -14,9 +14,13 @@ MOST_HOLES = 500  # of a symbol at a time; beyond, the oldest is given up
 
 
 class Watch:
-    """`natives` are the venue's names of the watched symbols, `channel` the one whose ids are theirs; `ids` reads a frame's."""
+    """`natives` are the venue's names of the watched symbols, `channel` the one whose ids are theirs; `ids` reads a frame's.
 
-    def __init__(self, tape: Tape, channel: str, natives: Iterable[str], ids: Ids) -> None:
+    Of a `sparse` numbering ids may be missing by themselves: only behind an outage a jump is a hole.
+    """
+
+    def __init__(self, tape: Tape, channel: str, natives: Iterable[str], ids: Ids, *, sparse: bool = False) -> None:
+        self.sparse = sparse
         self.tape, self.channel, self._ids = tape, channel, ids
         self.progress: dict[str, Progress] = {}
         self.natives = frozenset(natives)
@@ -52,9 +56,12 @@ class Watch:
         if known is not None and number == known.last + 1:
             self.progress[native] = Progress(number, at, known.missing)
             return
+        if self.sparse and known is not None and number > known.last and native not in self._reasons:
+            self.progress[native] = Progress(number, at, known.missing)
+            return
         reason = self._reasons.get(native, "missing in the stream")
         self.progress[native] = holes.see(known, number, at, now, reason)
-        if known is None:
+        if known is None and not self.sparse:
             self._reasons[native] = "before the first frame"
 
     def due(self, now: int) -> list[tuple[str, Missing]]:
