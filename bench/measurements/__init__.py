@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.figures import Sample
-from bench.measurements import api, execution, fetcher, latency, transformer, writer
+from bench.measurements import api, execution, fetcher, latency, parsers, transformer, writer
 from bench.session import Session
 from bench.table import Row
 
@@ -27,5 +27,6 @@ MEASUREMENTS = (
     Measurement("api", api.measure, api.rows),
     Measurement("latency", latency.measure, latency.rows),
     Measurement("fetcher", fetcher.measure, fetcher.rows),
+    Measurement("parsers", parsers.measure, parsers.rows),
     Measurement("execution", execution.measure, execution.rows),
 )
