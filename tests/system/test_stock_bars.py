@@ -69,10 +69,16 @@ def test_no_bar_of_hundreds_of_tickers_is_lost_with_a_fetcher_and_a_transformer_
         services.kill(part)
         services.start(part)
     wanted = expected()
-    until(lambda: stored(database_url) == wanted, True, 240, services.logs)
+    until(lambda: differing(wanted, stored(database_url)), [], 240, services.logs)
     assert query(database_url, "SELECT count(*) FROM holes WHERE kind = 'bar'")[0][0], "the fetcher was killed and nothing was missing"
     until(lambda: query(database_url, OPEN_HOLES)[0][0], 0, 60, services.logs)
     check_candles(services, database_url)
+
+
+def differing(wanted: dict[Any, Any], found: dict[Any, Any]) -> list[Any]:
+    """The first bars that are missing or other than they should be, and how many there are."""
+    wrong = [(key, wanted.get(key), found.get(key)) for key in sorted(wanted.keys() | found.keys()) if wanted.get(key) != found.get(key)]
+    return [len(wrong), *wrong[:3]] if wrong else []
 
 
 def check_candles(services: Services, url: str) -> None:

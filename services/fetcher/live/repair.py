@@ -172,7 +172,7 @@ class Repair:
         work = self._of(native, hole)
         work.requests += 1
         await self._take(native, self._watch.tape.page(self._base, Wanted(native, self._watch.channel, first, last, hole.after)))
-        if self._watch.sparse and (rest := self._watch.hole(native, hole.first)) is not None:
+        if self._watch.sparse and (rest := self._watch.hole(native, hole.first)) is not None and rest.left:
             self._end(native, rest, "repaired", "")
             return
         work.barren = work.barren + 1 if self._watch.progress[native].missing == known else 0

@@ -94,8 +94,8 @@ def test_days_are_asked_for_by_their_dates_and_minutes_by_their_moments() -> Non
 
 
 def test_the_key_is_a_header() -> None:
-    assert polygon.authorized("k", BASE) == {"Authorization": "Bearer k"}
-    assert polygon.authorized("", BASE) == {}
+    assert polygon.MINUTES.authorized("k", BASE) == {"Authorization": "Bearer k"}
+    assert polygon.MINUTES.authorized("", BASE) == {}
     assert HISTORY["polygon"].authorized("k", BASE) == {"Authorization": "Bearer k"}
 
 
