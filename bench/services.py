@@ -20,6 +20,7 @@ COMMANDS = {
     "fetcher": ("services.fetcher",),
     "transformer": ("services.transformer",),
     "writer": ("services.writer", "--sink", "postgres"),
+    "archiver": ("services.writer", "--sink", "s3"),
     "api": ("services.api",),
 }
 

@@ -113,7 +113,7 @@ class S3(BaseModel):
     memory_bytes: int = Field(64 * 1024 * 1024, ge=1024 * 1024, description="what is held of objects that are not stored yet")
     uploads: int = Field(8, ge=1, le=64, description="at a time")
     timeout_seconds: float = Field(30.0, gt=0, description="for one answer")
-    retention_days: int = Field(0, ge=0, description="objects older than this may be removed; 0: never")
+    retention_days: int = Field(0, ge=0, description="`maintain` removes objects stored longer ago; 0: none")
 
 
 class Source(BaseModel):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.figures import Sample
-from bench.measurements import api, execution, fetcher, latency, parsers, transformer, writer
+from bench.measurements import api, archive, execution, fetcher, latency, parsers, transformer, writer
 from bench.session import Session
 from bench.table import Row
 
@@ -24,6 +24,7 @@ class Measurement:
 MEASUREMENTS = (
     Measurement("transformer", transformer.measure, transformer.rows),
     Measurement("writer", writer.measure, writer.rows),
+    Measurement("archive", archive.measure, archive.rows),
     Measurement("api", api.measure, api.rows),
     Measurement("latency", latency.measure, latency.rows),
     Measurement("fetcher", fetcher.measure, fetcher.rows),

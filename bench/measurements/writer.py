@@ -82,7 +82,7 @@ def _write(session: Session, expected: Reference) -> dict[str, float]:
         service = Service(session, "writer", database_url=url)
         try:
             first = service.said("partitions taken")
-            last = asyncio.run(_until_stored(url, wanted, service, session.options.limit))
+            last = asyncio.run(until_stored(url, wanted, service, session.options.limit))
         except Fault:
             service.process.kill()
             raise
@@ -91,8 +91,8 @@ def _write(session: Session, expected: Reference) -> dict[str, float]:
     return contestants.figures(session.options.records, Told(session.options.records, first, last), used)
 
 
-async def _until_stored(url: str, wanted: Mapping[str, int], service: Service, limit: float) -> float:
-    """When the stored positions have reached the topics' ends."""
+async def until_stored(url: str, wanted: Mapping[str, int], service: Service, limit: float) -> float:
+    """When the stored positions have reached the topics' ends; the clock's Unix time."""
     connection = await asyncpg.connect(url)
     deadline = time.monotonic() + limit
     try:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 UNACKNOWLEDGED = 48
 STEP_MS = 50
 READERS = ("transformer", "postgres")
+_NONE: list[tuple[str, bytes]] = []
 Told = Callable[[Counter[str]], None]
 
 
@@ -68,7 +69,8 @@ async def publish(kafka: Kafka, feeds: Sequence[Feed], since: int | None, until:
 
 
 def _entry(record: Record) -> Entry:
-    return record.key, record.value, list(record.headers), record.timestamp
+    headers = record.headers
+    return record.key, record.value, list(headers) if headers else _NONE, record.timestamp
 
 
 async def _paced(

@@ -1,5 +1,5 @@
 """Wires the writer: `--sink postgres` stores, with its relay; `--sink s3` archives; `migrate` brings the schema up to date and ends,
-`verify` proves that nothing was lost."""
+`verify` proves that nothing was lost, `maintain` removes what is old."""
 
 import argparse
 import asyncio
@@ -7,6 +7,7 @@ import sys
 
 from services.writer.audit import Audit
 from services.writer.files import Files
+from services.writer.maintain import maintain
 from services.writer.migrate import migrate
 from services.writer.outputs import Outputs
 from services.writer.relay import Relay
@@ -72,15 +73,31 @@ def prove(since: str, *, everything: bool) -> int:
     return 0 if verdict.balanced else 1
 
 
+def upkeep() -> int:
+    """Maintains; exit code 1 where something lies in the archive that does not belong there, 2 where it did not answer."""
+    settings = settings_module.load()
+    try:
+        kept = asyncio.run(maintain(settings))
+    except Unavailable as fault:
+        print(f"maintain: {fault}", file=sys.stderr)
+        return 2
+    for key in kept.orphans:
+        print(f"ORPHAN  {key}")
+    print(f"{kept.removed} objects removed by their age, {kept.kept} kept, {len(kept.orphans)} that do not belong there")
+    return 1 if kept.orphans else 0
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="writer")
-    parser.add_argument("command", nargs="?", choices=["run", "migrate", "verify"], default="run")
+    parser.add_argument("command", nargs="?", choices=["run", "migrate", "verify", "maintain"], default="run")
     parser.add_argument("--sink", choices=sorted(MAINS), default="postgres")
     parser.add_argument("--since", default="", help="verify: only what is of then or later")
     parser.add_argument("--all", action="store_true", help="verify: every object's bytes, and the log around each")
     given = parser.parse_args()
     if given.command == "migrate":
         sys.exit(apply())
+    if given.command == "maintain":
+        sys.exit(upkeep())
     if given.command == "verify":
         sys.exit(prove(given.since, everything=given.all))
     run("writer", MAINS[given.sink])

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.writer.maintain import Kept, maintain
 from services.writer.sinks.s3 import Archiver
 from shared.archive import layout, parquet
 from shared.archive.store import Store
@@ -130,6 +131,17 @@ async def test_an_archive_without_committed_offsets_is_gone_on_with(kafka_settin
         found = await archived(bucket, lambda records: records == 5)
     assert [(name.first, span.end) for name, span, _ in found] == [(0, 3), (3, 5)]
     assert held(found, kafka_settings, MARKET_RAW) == sent
+
+
+async def test_maintenance_names_what_does_not_belong_and_removes_nothing_that_is_young(kafka_settings: Kafka, bucket: S3) -> None:
+    await publish(kafka_settings, MARKET_RAW, [(0, b"k", b"v", [], START + n * HOUR) for n in (0, 1)])
+    async with archiving(kafka_settings, bucket):
+        await archived(bucket, lambda records: records == 2)
+    stray = f"{await admin.cluster_id(kafka_settings)}/bronze/notes.txt"
+    async with Store(bucket) as store:
+        await store.put(stray, b"")
+    kept = bucket.model_copy(update={"retention_days": 1})
+    assert await maintain(Settings(kafka=kafka_settings, s3=kept)) == Kept(0, 2, [stray])
 
 
 async def test_events_have_typed_columns_beside_their_bytes(kafka_settings: Kafka, bucket: S3) -> None:

@@ -15,7 +15,7 @@ RUN = Parameter("run", "This run only; what came live has none", {"type": "strin
 
 
 class Count(msgspec.Struct, frozen=True):
-    """One hour of a source's run; `balanced` once everything received is accounted for. `dropped` rows were removed by their age."""
+    """One hour of a source's run; `balanced` once everything received is accounted for."""
 
     source: str
     run: str | None
@@ -26,7 +26,6 @@ class Count(msgspec.Struct, frozen=True):
     late: int
     rejected: int
     mismatch: int
-    dropped: int
     balanced: bool
 
 
@@ -54,11 +53,9 @@ async def ledger(context: Context, given: Given) -> bytes:
     return answers.page([_count(*row) for row in found[:limit]], following)
 
 
-def _count(
-    source: str, run: str, hour: int, received: int, stored: int, duplicate: int, late: int, rejected: int, mismatch: int, dropped: int
-) -> Count:
+def _count(source: str, run: str, hour: int, received: int, stored: int, duplicate: int, late: int, rejected: int, mismatch: int) -> Count:
     balanced = received == stored + duplicate + rejected
-    return Count(source, run or None, iso(hour), received, stored, duplicate, late, rejected, mismatch, dropped, balanced)
+    return Count(source, run or None, iso(hour), received, stored, duplicate, late, rejected, mismatch, balanced)
 
 
 ENDPOINTS = (

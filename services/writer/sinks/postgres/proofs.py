@@ -110,7 +110,7 @@ WITH counted AS (
 ), both_sides AS (
     SELECT source, hour, sum(n) AS n, sum(stored) AS stored FROM (
         SELECT source, hour, n, 0 AS stored FROM counted
-        UNION ALL SELECT source, hour, 0, stored - dropped FROM ledger WHERE source NOT IN ('orders', 'trades')
+        UNION ALL SELECT source, hour, 0, stored FROM ledger WHERE source NOT IN ('orders', 'trades')
     ) u GROUP BY 1, 2
 )
 SELECT format('rows of %s', source), format('the ledger has %s stored, %s rows are there', sum(stored), sum(n))

@@ -1,0 +1,56 @@
+"""`maintain`: removes objects of the archive that were stored long enough ago, and names what does not belong there.
+
+Invariant: a chain loses its oldest objects only, in order, and never its newest; so it may run twice at once, and beside running writers.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from shared.archive import catalog, chain
+from shared.archive.catalog import Entry
+from shared.archive.layout import named
+from shared.archive.store import Store
+from shared.bus.admin import cluster_id
+from shared.settings import Settings
+from shared.time import DAY
+from shared.topics import TOPICS
+
+
+class Kept(NamedTuple):
+    """What was done, and the keys of what does not belong there."""
+
+    removed: int
+    kept: int
+    orphans: list[str]
+
+
+async def maintain(settings: Settings) -> Kept:
+    """Goes through this cluster's archive once; raises `Unavailable`."""
+    cluster = await cluster_id(settings.kafka)
+    before = time.time_ns() // 1000 - settings.s3.retention_days * DAY if settings.s3.retention_days else 0
+    removed = kept = 0
+    async with Store(settings.s3) as store:
+        orphans = [found.key async for found in store.objects(f"{cluster}/") if named(found.key) is None]
+        for topic in TOPICS:
+            for entries in (await catalog.chains(store, cluster, topic.tier, settings.kafka.topic_prefix + topic.name)).values():
+                orphans += overlapping(entries)
+                for entry in old(entries, before):
+                    await store.delete(entry.key)
+                    removed += 1
+                kept += len(entries)
+    return Kept(removed, kept - removed, orphans)
+
+
+def old(entries: Sequence[Entry], before: int) -> Iterator[Entry]:
+    """The objects at the beginning of a chain that were stored before then (us); the newest stays, since it says where the chain ends."""
+    for entry in entries[:-1]:
+        if entry.modified >= before:
+            return
+        yield entry
+
+
+def overlapping(entries: Sequence[Entry]) -> list[str]:
+    """Objects with offsets that an object before them has."""
+    twice = {hole.first for hole in chain.faults([entry.span for entry in entries]) if hole.twice}
+    return [entry.key for entry in entries if entry.span.first in twice]
