@@ -19,7 +19,7 @@ from shared.settings import S3, Kafka
 from shared.topics import MARKET_RAW, TICKS
 from tests.fixtures import archive, databases
 from tests.fixtures.servers import Parts, Server
-from tests.system import tables
+from tests.system import gold, tables
 from tests.system.mixture import Mixture
 from tests.system.services import Services
 from tests.system.store import query, until
@@ -101,6 +101,7 @@ def test_an_empty_kafka_and_an_empty_store_become_what_they_were(
     before = tables.contents(database_url)
     bucket = archive.settings(s3.environment, s3_bucket)
     kept = listed(bucket)
+    assert gold.differences(bucket, kafka_settings.topic_prefix, database_url, tmp_path / "gold") == {}
     with (
         new_kafka(parts, tmp_path / "kafka", kafka_settings.topic_prefix) as kafka,
         databases.database(postgres.environment["DATABASE_URL"], template_database) as url,
