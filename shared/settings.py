@@ -141,6 +141,7 @@ class Fetcher(BaseModel):
 
     allowed_folders: list[Path] = [Path.cwd()]
     allowed_hosts: list[str] = Field([], description="hosts that files may be fetched from")
+    allowed_buckets: list[str] = Field([], description="buckets that files may be fetched from, as s3://bucket/key")
     allow_private_addresses: bool = Field(False, description="also where such a host is an internal address")
     max_file_bytes: int = 64 * 1024**3
     in_flight: int = Field(20_000, ge=1)

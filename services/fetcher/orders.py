@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from services.fetcher import objects
 from services.fetcher.download import fetch, is_url
 from services.fetcher.files import File, allowed
 from services.fetcher.merge import Merge
@@ -14,7 +15,7 @@ from services.fetcher.timed import Rows, Timed
 from shared.errors import FileFault
 from shared.events import Run
 from shared.runs import OrdersRequest
-from shared.settings import Fetcher
+from shared.settings import S3, Fetcher
 from shared.trading import columns
 
 # Of one time quotes come first, so that an execution finds its quote stored.
@@ -47,7 +48,7 @@ class OrdersInput:
         self.identities: dict[str, dict[str, int]] = {}
 
     @classmethod
-    async def open(cls, run: Run, request: OrdersRequest, settings: Fetcher) -> "OrdersInput":
+    async def open(cls, run: Run, request: OrdersRequest, settings: Fetcher, s3: S3) -> "OrdersInput":
         """Opens all of them; raises `FileFault`."""
         try:
             ZoneInfo(request.timezone)
@@ -57,7 +58,7 @@ class OrdersInput:
         try:
             for name in ORDER:
                 if given := getattr(request, name):
-                    await opened._add(name, given, Rows(run.run_id, name, request.timezone), settings, request.files.get(name))
+                    await opened._add(name, given, Rows(run.run_id, name, request.timezone), settings, s3, request.files.get(name))
         except BaseException:
             opened.close()
             raise
@@ -100,11 +101,11 @@ class OrdersInput:
             if there.spool is not None:
                 there.spool.unlink(missing_ok=True)
 
-    async def _add(self, name: columns.File, given: str, rows: Rows, settings: Fetcher, before: dict[str, int] | None) -> None:
+    async def _add(self, name: columns.File, given: str, rows: Rows, settings: Fetcher, s3: S3, before: dict[str, int] | None) -> None:
         spool: Path | None = None
         try:
-            if is_url(given):
-                downloaded = await fetch(given, settings)
+            if is_url(given) or objects.is_object(given):
+                downloaded = await (objects.fetch(given, settings, s3) if objects.is_object(given) else fetch(given, settings))
                 spool = downloaded.path
                 file, identity = File(spool, settings), downloaded.identity
             else:

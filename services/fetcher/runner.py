@@ -223,7 +223,9 @@ class Runner:
             if run.run_kind == "backfill":
                 return self._pages(run, spans.backfill(msgspec.convert(run.request, runs.BackfillRequest)), stop), {}
             if run.run_kind == "orders":
-                given = await OrdersInput.open(run, msgspec.convert(run.request, runs.OrdersRequest), self._settings.fetcher)
+                given = await OrdersInput.open(
+                    run, msgspec.convert(run.request, runs.OrdersRequest), self._settings.fetcher, self._settings.s3
+                )
                 return given, {"files": given.identities}
             request_type, reader = READERS[run.run_kind]
             request = msgspec.convert(run.request, request_type)
