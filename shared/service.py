@@ -10,7 +10,7 @@ import uvloop
 
 from shared import settings as settings_module
 from shared.settings import Settings
-from shared.telemetry import follow, logs, probes, process
+from shared.telemetry import follow, logs, probes, process, traces
 
 STOP_SECONDS = 10.0
 Main = Callable[[Settings, probes.Health, asyncio.Event], Awaitable[None]]
@@ -21,6 +21,7 @@ def run(name: str, main: Main) -> None:
     settings = settings_module.load()
     logs.configure(name, settings.telemetry.log_level)
     follow.configure(settings.telemetry.follow_every)
+    traces.configure(name, settings.telemetry.otlp_endpoint)
     process.describe(name, settings.home)
     # Records are many small objects without cycles: at the default of 700 the collector takes a fifth of the time.
     gc.freeze()
@@ -33,6 +34,8 @@ def run(name: str, main: Main) -> None:
         for fault in faults.exceptions:
             logs.log().error("stopped by a fault", error=repr(fault), exc_info=fault)
         sys.exit(1)
+    finally:
+        traces.close()
 
 
 async def _serve(name: str, main: Main, settings: Settings) -> None:

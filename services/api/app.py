@@ -22,6 +22,7 @@ from services.api.parameters import Given
 from services.api.protocol import Context, Endpoint
 from services.api.routes import ENDPOINTS
 from shared.errors import Unavailable
+from shared.telemetry import traces
 from shared.telemetry.logs import log
 from shared.telemetry.metrics import HTTP_SECONDS, HTTP_TIMEOUTS
 
@@ -76,7 +77,8 @@ def answering(endpoint: Endpoint, context: Context, shared: Coalescing[bytes | R
     async def answer(scope: Scope, receive: Receive) -> Response:
         started = perf_counter()
         request_id = requests.identify(bodies.header(scope, requests.HEADER))
-        response = requests.named(await respond(scope, receive, request_id), request_id)
+        with traces.span(event_type, bodies.header(scope, b"traceparent"), request_id=request_id):
+            response = requests.named(await respond(scope, receive, request_id), request_id)
         seconds = perf_counter() - started
         if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
             served.observe(seconds)

@@ -5,7 +5,7 @@ A failure drops all state: the partitions restart from their last checkpoint, an
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from services.transformer import checkpoint as checkpoints
 from services.transformer.checkpoint import Checkpoint
@@ -15,8 +15,9 @@ from shared.backoff import delay
 from shared.bus import Log, Producer, TopicPartition
 from shared.bus.consumer import Consumer
 from shared.errors import Unavailable
+from shared.records import Record, header
 from shared.settings import Kafka
-from shared.telemetry import metrics
+from shared.telemetry import metrics, traces
 from shared.telemetry.follow import followed, raw
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
@@ -70,9 +71,11 @@ class Runner:
             metrics.BATCH_RECORDS.observe(sum(map(len, polled.values())))
         for partition, records in polled.items():
             if state := self._states.get(partition):
-                before = state.next_offset
+                before, begun = state.next_offset, time.time_ns()
                 self._add(state.step(records))
                 self._follow(partition, before, state)
+                if traces.on():
+                    self._trace(partition, records, begun)
         await self._producer.push()
         if self._producer.unacknowledged > UNACKNOWLEDGED:
             await self._producer.flush()
@@ -83,6 +86,11 @@ class Runner:
         topic = self._consumer.topic_of(partition)
         for offset in followed(before, state.next_offset):
             log().info("transformed", raw=raw(topic, partition.partition, offset))
+
+    def _trace(self, partition: TopicPartition, records: Sequence[Record], begun: int) -> None:
+        for record in records:
+            if record.headers and (parent := header(record.headers, traces.HEADER)):
+                traces.tell("transform", parent, begun, raw=raw(self._consumer.topic_of(partition), partition.partition, record.offset))
 
     def _new_producer(self) -> Producer:
         return Producer(self._kafka, client_id=self._group)

@@ -12,7 +12,7 @@ from shared.bus.reporter import Reporter
 from shared.providers import POLLING, PRICED
 from shared.records import response_headers
 from shared.settings import Source
-from shared.telemetry import metrics
+from shared.telemetry import metrics, traces
 from shared.telemetry.logs import log
 from shared.time import SECOND
 from shared.topics import RAW_LIMIT
@@ -43,7 +43,8 @@ async def run(source: Source, lane: Lane, bucket: Bucket, reporter: Reporter | N
             try:
                 for address in addresses:
                     await bucket.take()
-                    await _ask(client, address, tags, lane, attempt, reporter)
+                    with traces.span("poll", source=source.name):
+                        await _ask(client, address, tags, lane, attempt, reporter)
                 if attempt or not lane.connects:
                     lane.connected()
                 attempt = 0
@@ -68,7 +69,7 @@ async def _ask(client: httpx.AsyncClient, address: str, tags: dict[str, str], la
     if tag := response.headers.get("ETag"):
         tags[address] = tag
     said = response_headers(lane.source, address, response.status_code, round(latency * 1000), attempt + 1, now_us())
-    lane.take("", response.content, said)
+    lane.take("", response.content, [*said, *traces.headers()])
     await lane.room()
 
 
