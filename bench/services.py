@@ -19,6 +19,7 @@ from shared.settings import Kafka
 COMMANDS = {
     "fetcher": ("services.fetcher",),
     "transformer": ("services.transformer",),
+    "bare transformer": ("bench.bare", "services.transformer"),
     "writer": ("services.writer", "--sink", "postgres"),
     "archiver": ("services.writer", "--sink", "s3"),
     "api": ("services.api",),

@@ -71,19 +71,19 @@ def rows(samples: Sequence[Sample]) -> list[Row]:
     ]
 
 
-def run(session: Session, expected: Reference, *, ticks: int | None) -> dict[str, float]:
+def run(session: Session, expected: Reference, *, ticks: int | None, service: str = "transformer") -> dict[str, float]:
     """One run over market.raw.v1, checked; `ticks` is the digest of the ticks that must come, None with ticks off."""
     topics.renew(session.kafka, OUTPUTS, log_time=True)
     topics.renew(session.kafka, [CHECKPOINTS])
     topics.rewind(session.kafka, "transformer", MARKET_RAW)
-    service = Service(session, "transformer", TRANSFORMER__PUBLISH_TICKS="false" if ticks is None else "true")
+    running = Service(session, service, TRANSFORMER__PUBLISH_TICKS="false" if ticks is None else "true")
     try:
-        first = service.said("partitions taken")
-        _until_done(session, service)
+        first = running.said("partitions taken")
+        _until_done(session, running)
     except Fault:
-        service.process.kill()
+        running.process.kill()
         raise
-    used = service.process.stop()
+    used = running.process.stop()
     last = _check(session, expected, ticks)
     return contestants.figures(session.options.records, Told(session.options.records, first, last), used)
 
