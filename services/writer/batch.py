@@ -134,7 +134,8 @@ def collect(polled: Mapping[Place, Sequence[Record]], marks: Mapping[MarkKey, Or
 def _take_runs(batch: Batch, place: Place, records: Sequence[Record]) -> None:
     for record in records:
         if record.value and (run := _read(batch, place, record, _run)):
-            batch.runs[run.run_id] = run
+            known = batch.runs.get(run.run_id, run)
+            batch.runs[run.run_id] = msgspec.structs.replace(run, result=run.result or known.result)
 
 
 def _take_sources(batch: Batch, place: Place, records: Sequence[Record]) -> None:

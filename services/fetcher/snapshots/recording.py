@@ -13,7 +13,7 @@ import msgspec
 from services.fetcher.publish import Publisher, Record
 from services.fetcher.snapshots.asking import Answer
 from shared import runs
-from shared.events import Marker, Run
+from shared.events import Marker, Run, RunStatus
 from shared.partitioning import partition
 from shared.records import Row, cloud_event, response_headers
 from shared.settings import Settings
@@ -37,7 +37,7 @@ class Recording:
 
     async def begin(self) -> None:
         """Says that it is being taken."""
-        await self._say()
+        await self._say("running")
 
     async def end(self, snapshot: Snapshot, answers: Sequence[Answer]) -> Run:
         """Publishes what was received, then what the run came to: failed if nobody gave a price."""
@@ -45,19 +45,19 @@ class Recording:
         complaints += [f"{skipped.source}: {skipped.reason}" for skipped in snapshot.skipped]
         message = f"no price of {', '.join(snapshot.missing)}: {'; '.join(complaints)}"[:1000] if snapshot.missing else ""
         failed = len(snapshot.missing) == len(snapshot.assets)
-        if used := await self._send(answers):
-            await self._mark(used, "aborted" if failed else "finished", len(answers), message)
+        used = await self._send(answers)
         self.run = msgspec.structs.replace(
             self.run,
-            status="failed" if failed else "published",
-            updated_at=time.time_ns() // 1000,
             sent=len(answers),
             bytes_read=sum(len(answer.body) for answer in answers),
             bytes_total=sum(len(answer.body) for answer in answers),
             message=message,
             result=msgspec.json.decode(_encode(document(snapshot))),
         )
-        await self._say()
+        if used:
+            await self._say("running")  # the store may know of the end, by the markers, before it sees the last record
+            await self._mark(used, "aborted" if failed else "finished", len(answers), message)
+        await self._say("failed" if failed else "published")
         return self.run
 
     async def close(self) -> None:
@@ -85,7 +85,8 @@ class Recording:
             await self._publisher.send(MARKET_RAW, place, [(run.run_id.encode(), value, headers, now // 1000)])
         await self._publisher.acknowledge()
 
-    async def _say(self) -> None:
+    async def _say(self, status: RunStatus) -> None:
+        self.run = msgspec.structs.replace(self.run, status=status, updated_at=time.time_ns() // 1000)
         place, key, value, headers = runs.record(self.run)
         await self._publisher.send(RUNS, place, [(key, value, headers, self.run.updated_at // 1000)])
         await self._publisher.acknowledge()

@@ -187,3 +187,10 @@ def test_runs_are_taken_by_id() -> None:
 
 def test_a_place_without_records_has_no_position() -> None:
     assert collect({PLACE: []}, {}).next_offsets == {}
+
+
+def test_a_run_s_result_outlives_a_record_that_has_none() -> None:
+    told = Run("snapshot-1", "snapshot", "published", "snapshots", AT, AT + 1, result={"prices": []})
+    ended = msgspec.structs.replace(told, status="finished", updated_at=AT + 2, result={})
+    records = [Kept(n, MS, *run_record(run)[1:3]) for n, run in enumerate((told, ended))]
+    assert collect({(RUNS.name, 0): records}, {}).runs == {"snapshot-1": msgspec.structs.replace(ended, result=told.result)}

@@ -21,12 +21,14 @@ ON CONFLICT DO NOTHING
 _LOCK = "SELECT run_id, status FROM runs WHERE run_id = ANY($1) ORDER BY run_id FOR UPDATE"
 _UPDATE = """
 UPDATE runs SET run_kind = $2, source = $3, requested_at = $4, updated_at = $5, request = $6, sent = $7, bytes_read = $8,
-    bytes_total = $9, attempts = $10, result = $13,
+    bytes_total = $9, attempts = $10,
     message = CASE WHEN $11 = '' AND status IN ('finished', 'failed') THEN message ELSE $11 END,
     status = CASE WHEN status IN ('finished', 'failed') THEN status ELSE $12 END,
     finished_at = CASE WHEN $12 = 'failed' AND finished_at IS NULL THEN $5 ELSE finished_at END
 WHERE run_id = $1 AND updated_at <= $5
 """
+# A run has one result, told before it ends; its end may be stored first, and what the store says of that end must not take it away.
+_RESULT = "UPDATE runs SET result = $2 WHERE run_id = $1 AND result = '{}'"
 _MARK = """
 INSERT INTO run_markers (run, raw_partition, topic, partition, expected, status) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
 """
@@ -61,8 +63,9 @@ async def update(connection: Connection, runs: Mapping[str, Run]) -> None:
         await connection.execute(
             _UPDATE, run_id, run.run_kind, run.source, to_datetime(run.requested_at), to_datetime(run.updated_at),
             msgspec.json.encode(run.request).decode(), run.sent, run.bytes_read, run.bytes_total, run.attempts, run.message, run.status,
-            msgspec.json.encode(run.result).decode(),
         )  # fmt: skip
+        if run.result:
+            await connection.execute(_RESULT, run_id, msgspec.json.encode(run.result).decode())
 
 
 async def mark(connection: Connection, markers: Iterable[tuple[Marker, Place]]) -> None:
