@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.transformer import checkpoint as checkpoints
@@ -92,6 +92,7 @@ def test_flagged_ticks_are_among_the_ticks_of_their_stream(ticks: list[Tick]) ->
             assert flag.ticks <= len(held)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 50))
 def test_the_state_does_not_grow_with_the_ticks(rounds: int) -> None:
     judge, records = machine(), list[Kept]()
