@@ -58,6 +58,8 @@ async def publish(kafka: Kafka, feeds: Sequence[Feed], since: int | None, until:
             for feed in feeds:
                 async for records in feed.records():
                     chosen = within(records, since, until)
+                    if not chosen:
+                        continue
                     producer.extend(feed.topic, feed.partition, [_entry(record) for record in chosen])
                     await producer.push()
                     sent[feed.topic.name] += len(chosen)

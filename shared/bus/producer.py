@@ -89,7 +89,8 @@ class Producer:
 
     def extend(self, topic: Topic, partition: int, records: Sequence[Entry]) -> None:
         """Queues many records of one partition, as (key, value, headers, timestamp in ms): `add` without its cost per record."""
-        self._open.setdefault((topic.name, partition), []).extend(records)
+        if records:
+            self._open.setdefault((topic.name, partition), []).extend(records)
 
     async def push(self) -> None:
         """Hands all queued records to the sender, in order within each partition; does not wait for their acknowledgement."""

@@ -14,6 +14,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "latest": (),
     "service_events": (),
     "minutes": (),
+    "bars": (),
+    "market_info": (),
     "quotes": (),
     "quote_heads": (),
     # How often a row was priced depends on which rows came in one batch.
