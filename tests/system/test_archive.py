@@ -21,7 +21,7 @@ from tests.system.services import Services
 from tests.system.store import query, until
 
 # The long form: TICKPLANT_TEST_ARCHIVE_RECORDS=500000 TICKPLANT_TEST_ARCHIVE_KILLS=10
-RECORDS = int(os.environ.get("TICKPLANT_TEST_ARCHIVE_RECORDS", "8000"))
+RECORDS = int(os.environ.get("TICKPLANT_TEST_ARCHIVE_RECORDS", "5000"))
 KILLS = int(os.environ.get("TICKPLANT_TEST_ARCHIVE_KILLS", "2"))
 MOST_MIB = 300
 COMPACTED = tuple(topic for topic in TOPICS if "compact" in topic.cleanup)
