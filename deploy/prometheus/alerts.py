@@ -37,7 +37,7 @@ class Alert:
 
 # The archive is behind by design: a record is done when its object is stored, after S3__OBJECT_SECONDS at the latest.
 _ARCHIVE = "(.*[.])?s3"
-_EVENTS = f"sum by (service) (increase({n(m.SERVICE_EVENTS)}[{{w}}]))"
+_EVENTS = f"sum by (teller) (increase({n(m.SERVICE_EVENTS)}[{{w}}]))"
 _REJECTED = f"sum by (reason) (rate({n(m.DEAD_LETTERS)}[{{w}}]))"
 _RECEIVED = " + ".join(f"sum(rate({n(metric)}[{{w}}]))" for metric in (m.STORED, m.DUPLICATES, m.REJECTED))
 _REQUESTS = f"sum(rate({n(m.HTTP_SECONDS)}_count[{{w}}]))"
@@ -170,19 +170,19 @@ ALERTS = (
     ),
     Alert(
         "ErrorRateSpike",
-        f"sum by (service) (increase({n(m.SERVICE_ERRORS)}[{{w}}])) / {_EVENTS} > {{t}} and {_EVENTS} >= 20",
+        f"sum by (teller) (increase({n(m.SERVICE_ERRORS)}[{{w}}])) / {_EVENTS} > {{t}} and {_EVENTS} >= 20",
         "0.1",
         "2m",
         "page",
-        "{{ $labels.service }} answers with errors",
+        "{{ $labels.teller }} answers with errors",
     ),
     Alert(
         "MissingLatencies",
-        f"sum by (service) (increase({n(m.SERVICE_UNTIMED)}[{{w}}])) / {_EVENTS} > {{t}} and {_EVENTS} >= 20",
+        f"sum by (teller) (increase({n(m.SERVICE_UNTIMED)}[{{w}}])) / {_EVENTS} > {{t}} and {_EVENTS} >= 20",
         "0.2",
         "5m",
         "ticket",
-        "events of {{ $labels.service }} come without a latency",
+        "events of {{ $labels.teller }} come without a latency",
     ),
     Alert(
         "LedgerImbalance",

@@ -50,7 +50,11 @@ def _buckets(name: str, labels: str, fast: float, slow: float, edge: str) -> dic
     return {f'{name}_bucket{{{labels}le="{le}"}}': growing(count) for le, count in parts.items()}
 
 
-def _service(metric: object, service: str = "checkout") -> str:
+def _told(metric: object, service: str = "checkout") -> str:
+    return f'{n(metric)}{{teller="{service}"}}'  # type: ignore[arg-type]
+
+
+def _service(metric: object, service: str) -> str:
     return f'{n(metric)}{{service="{service}"}}'  # type: ignore[arg-type]
 
 
@@ -137,28 +141,28 @@ CASES = (
     ),
     Case(
         "ErrorRateSpike",
-        {_service(m.SERVICE_EVENTS): growing(10), _service(m.SERVICE_ERRORS): growing(2)},
-        ({"service": "checkout"},),
+        {_told(m.SERVICE_EVENTS): growing(10), _told(m.SERVICE_ERRORS): growing(2)},
+        ({"teller": "checkout"},),
     ),
     Case(
         "ErrorRateSpike",
         {
-            _service(m.SERVICE_EVENTS): growing(10),
-            _service(m.SERVICE_ERRORS): growing(0.5),
-            _service(m.SERVICE_EVENTS, "rare"): once(35, 5),
-            _service(m.SERVICE_ERRORS, "rare"): once(35, 5),
+            _told(m.SERVICE_EVENTS): growing(10),
+            _told(m.SERVICE_ERRORS): growing(0.5),
+            _told(m.SERVICE_EVENTS, "rare"): once(35, 5),
+            _told(m.SERVICE_ERRORS, "rare"): once(35, 5),
         },
         title="one in twenty; and a service with too few events to tell",
     ),
     Case(
         "MissingLatencies",
-        {_service(m.SERVICE_EVENTS): growing(10), _service(m.SERVICE_UNTIMED): growing(3)},
-        ({"service": "checkout"},),
+        {_told(m.SERVICE_EVENTS): growing(10), _told(m.SERVICE_UNTIMED): growing(3)},
+        ({"teller": "checkout"},),
         at="12m",
     ),
     Case(
         "MissingLatencies",
-        {_service(m.SERVICE_EVENTS): growing(10), _service(m.SERVICE_UNTIMED): growing(1)},
+        {_told(m.SERVICE_EVENTS): growing(10), _told(m.SERVICE_UNTIMED): growing(1)},
         title="one in ten",
         at="12m",
     ),

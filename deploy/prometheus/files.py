@@ -107,7 +107,7 @@ def table() -> str:
 
 
 def _plain(says: str) -> str:
-    return re.sub(r"{{ \$labels\.(\w+) }}", r"a \1", says).replace("a consumergroup", "a group")
+    return re.sub(r"{{ \$labels\.(\w+) }}", r"a \1", says).replace("a consumergroup", "a group").replace("a teller", "a service")
 
 
 def head(alert: Alert) -> str:

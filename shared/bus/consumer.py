@@ -7,7 +7,7 @@ swallow exceptions and are not called on an empty poll (docs/adr).
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
@@ -196,6 +196,11 @@ class Consumer:
         except (KafkaError, TimeoutError) as fault:
             raise Unavailable(f"Kafka: {fault!r}") from fault
         return {tp: (first[tp], end[tp]) for tp in partitions}
+
+    def handled(self, polled: Mapping[TopicPartition, Sequence[Record]]) -> None:
+        """Records that are done for a group without offsets, which reads what it needs anew: it is not behind in them."""
+        for partition, records in polled.items():
+            self._behind.done(partition, records[-1].offset + 1)
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """The group's offsets, for lag display only: a failed commit loses nothing and is left to the next one."""

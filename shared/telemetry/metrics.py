@@ -8,6 +8,7 @@ from shared.telemetry.peaks import Peaks
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
+# No label is called service, job or instance: Prometheus has its own of these names, which say whom it asked.
 # Labels that data brings: the first so many are told apart, the rest are together.
 sources = Names(100)
 reasons = Names(50)
@@ -49,9 +50,9 @@ ARCHIVE_REFUSED = Gauge("tickplant_archive_refused_partitions", "Partitions whos
 UPLOAD_SECONDS = Histogram("tickplant_upload_seconds", "One object stored, its position moved")
 QUERYABLE_SECONDS = BulkHistogram("tickplant_event_to_queryable_seconds", "From a live event to its row being committed", SECONDS)
 NEWEST_EVENT = Gauge("tickplant_newest_event_seconds", "Event time of a source's newest live tick stored, as Unix time", ["source"])
-SERVICE_EVENTS = Counter("tickplant_service_events_total", "Live operational events stored", ["service"])
-SERVICE_ERRORS = Counter("tickplant_service_errors_total", "Those with a status outside 200..299", ["service"])
-SERVICE_UNTIMED = Counter("tickplant_service_untimed_total", "Those without a latency", ["service"])
+SERVICE_EVENTS = Counter("tickplant_service_events_total", "Live operational events stored", ["teller"])
+SERVICE_ERRORS = Counter("tickplant_service_errors_total", "Those with a status outside 200..299", ["teller"])
+SERVICE_UNTIMED = Counter("tickplant_service_untimed_total", "Those without a latency", ["teller"])
 BACK_PRESSURE = Counter("tickplant_back_pressure_total", "Times a source's reader waited for Kafka", ["source"])
 ACKNOWLEDGE_SECONDS = Histogram(
     "tickplant_acknowledge_seconds",

@@ -5,7 +5,7 @@ from deploy.grafana.model import Dashboard, Panel, Query, Sql, Variable
 from deploy.prometheus.expressions import n
 from shared.telemetry import metrics as m
 
-_EVENTS = f"sum by (service) (rate({n(m.SERVICE_EVENTS)}[5m]))"
+_EVENTS = f"sum by (teller) (rate({n(m.SERVICE_EVENTS)}[5m]))"
 
 BOARD = Dashboard(
     "tickplant-operations",
@@ -14,15 +14,15 @@ BOARD = Dashboard(
         Panel("Requests a minute", (Sql(sql.REQUESTS),)),
         Panel("Average latency", (Sql(sql.LATENCY),), "ms"),
         Panel("Error rate", (Sql(sql.ERROR_RATE),), "percentunit"),
-        Panel("Events", (Query(_EVENTS, "{{service}}"),), "cps"),
+        Panel("Events", (Query(_EVENTS, "{{teller}}"),), "cps"),
         Panel(
             "Errors of late",
-            (Query(f"sum by (service) (rate({n(m.SERVICE_ERRORS)}[5m])) / {_EVENTS}", "{{service}}", steady=True),),
+            (Query(f"sum by (teller) (rate({n(m.SERVICE_ERRORS)}[5m])) / {_EVENTS}", "{{teller}}", steady=True),),
             "percentunit",
         ),
         Panel(
             "Without a latency",
-            (Query(f"sum by (service) (rate({n(m.SERVICE_UNTIMED)}[5m])) / {_EVENTS}", "{{service}}", steady=True),),
+            (Query(f"sum by (teller) (rate({n(m.SERVICE_UNTIMED)}[5m])) / {_EVENTS}", "{{teller}}", steady=True),),
             "percentunit",
         ),
         Panel("Minutes", (Sql(sql.MINUTES, series=False),), kind="table", width=24),

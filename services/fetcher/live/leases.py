@@ -40,8 +40,10 @@ class Leases:
             await self._connect()
         if self._consumer.uninitialised:
             await self._load()
-        for records in (await self._consumer.poll(POLL_MS, POLL_RECORDS)).values():
+        polled = await self._consumer.poll(POLL_MS, POLL_RECORDS)
+        for records in polled.values():
             self._take(records)
+        self._consumer.handled(polled)
 
     def owns(self, source: str) -> bool:
         """Whether the source may be started here."""
