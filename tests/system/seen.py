@@ -56,7 +56,7 @@ def begin(services: Services, folder: Path, *, report: bool = True) -> str:
             "channels": ["matches"],
             "base_url": f"{simulator.replace('http', 'ws')}/coinbase",
         },
-        {"name": "coingecko-sim", "provider": "coingecko", "interval_seconds": 2.5, "base_url": f"{simulator}/coingecko"},
+        {"name": "coingecko-sim", "provider": "coingecko", "interval_seconds": 4, "base_url": f"{simulator}/coingecko"},
     ]
     services.configure(FETCHER__SOURCES=json.dumps([{**source, "symbols": ["BTC-USD", "ETH-USD"]} for source in sources]))
     asked = [{"name": "coincap-sim", "provider": "coincap", "per_minute": 600, "base_url": f"{simulator}/coincap/v2"}]
