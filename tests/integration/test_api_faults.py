@@ -102,7 +102,8 @@ async def test_every_endpoint_is_documented_and_the_documentation_needs_nothing_
         page = (await api.http.get("/docs")).text
     assert set(document["paths"]) == {
         *("/health", "/livez", "/readyz", "/symbols", "/ticks", "/candles", "/latest", "/runs", "/runs/{id}", "/sources"),
-        *("/metrics", "/rejects", "/events", "/ingest", "/trades", "/quotes"),
+        *("/metrics", "/rejects", "/events", "/ingest", "/trades", "/quotes", "/flags", "/coverage", "/throughput", "/daily/{ticker}"),
+        *("/ledger", "/archive", "/archive/download"),
         *("/orders", "/orders/{order_id}", "/orders/{order_id}/fills", "/fills", "/execution-quality"),
     }
     candles = document["paths"]["/candles"]["get"]

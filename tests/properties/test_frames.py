@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shared.aggregations.candles import row
 from shared.errors import Rejected
-from shared.events import IndexPrice, Quote, Trade
+from shared.events import Bar, IndexPrice, MarketInfo, Quote, Trade
 from shared.providers import PROVIDERS, TRADE_ROWS
 
 FRAMES: dict[str, list[bytes]] = {
@@ -57,6 +57,57 @@ FRAMES: dict[str, list[bytes]] = {
         b"trade_id,price,quantity,time,is_buyer_maker,symbol=BTC-USDT,zone=UTC\n553287559,39432.48,0.000263,1610064000278,true",
         b"timestamp,bid,ask,symbol=USD/JPY,zone=America/New_York\n2013-01-01 22:00:00.295000,86.655,86.728",
         b'time,note,price,symbol\n2021-01-08T00:00:00Z,"two\nlines, ""quoted""",1.5,BTC-USD\r',
+    ],
+    "coincap": [
+        (
+            b'{"data":[{"id":"bitcoin","rank":"1","symbol":"BTC","name":"Bitcoin","marketCapUsd":"1904557171625.0952172577833640",'
+            b'"volumeUsd24Hr":"12724040223.1452060699561802","priceUsd":"96243.8957644504882220","changePercent24Hr":"0.9762522061124105"}],'
+            b'"timestamp":1735689600123}'
+        ),
+    ],
+    "coingecko-markets": [
+        (
+            b'[{"id":"bitcoin","symbol":"btc","name":"Bitcoin","current_price":70187,"market_cap":1381651251183,"market_cap_rank":1,'
+            b'"total_volume":20154184933,"price_change_percentage_24h":3.12502,"price_change_percentage_1h_in_currency":0.15,'
+            b'"price_change_percentage_7d_in_currency":-1.2,"last_updated":"2024-04-07T16:49:31.736Z"}]'
+        ),
+    ],
+    "coinpaprika": [
+        (
+            b'{"id":"btc-bitcoin","name":"Bitcoin","symbol":"BTC","rank":1,"last_updated":"2025-06-25T10:47:48Z",'
+            b'"quotes":{"USD":{"price":107077.69661924685,"volume_24h":23175936198.924427,"market_cap":2129051326372,'
+            b'"percent_change_1h":0.31,"percent_change_24h":1.74,"percent_change_7d":2.3}}}'
+        ),
+    ],
+    "polygon": [
+        (
+            b'[{"ev":"AM","sym":"GTE","v":4110,"av":9470157,"op":0.4372,"vw":0.4488,"o":0.4488,"c":0.4486,"h":0.4489,"l":0.4486,"a":0.4352,'
+            b'"z":685,"s":1610144640000,"e":1610144700000}]'
+        ),
+        b'[{"ev":"T","sym":"MSFT","x":4,"i":"12345","z":3,"p":114.125,"s":100,"c":[0,12],"t":1536036818784,"q":3681328}]',
+        (
+            b'[{"ev":"Q","sym":"MSFT","bx":4,"bp":114.125,"bs":100,"ax":7,"ap":114.128,"as":160,"c":0,"i":[604],"t":1536036818784,'
+            b'"q":50385480,"z":3}]'
+        ),
+        b'[{"ev":"status","status":"auth_success","message":"authenticated"}]',
+        (
+            b'{"ticker":"AAPL","adjusted":true,"status":"OK","results":[{"v":7.0790813e+07,"vw":131.6292,"o":130.465,"c":130.15,"h":133.41,'
+            b'"l":129.89,"t":1673240400000,"n":645365}]}'
+        ),
+    ],
+    "polygon-daily": [
+        (
+            b'{"ticker":"AAPL","adjusted":true,"status":"OK","results":[{"v":7.0790813e+07,"vw":131.6292,"o":130.465,"c":130.15,"h":133.41,'
+            b'"l":129.89,"t":1673240400000,"n":645365}],"next_url":"https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/day/1/2?cursor=bGl"}'
+        ),
+    ],
+    "push": [
+        (
+            b'{"symbol":"BTC-USD","time":"2021-01-08T00:00:00.278Z","price":39432.48,"size":0.000263,"side":"buy","id":"553287559",'
+            b'"source":"push"}'
+        ),
+        b'{"symbol":"BTC-USD","time":1610064000278,"bid":39432.47,"ask":39432.48,"bid_size":1.5,"ask_size":0.2,"source":"push-desk"}',
+        b'{"symbol":"AAPL","time":"2021-01-08T14:30:00Z","open":131,"high":132,"low":130.5,"close":131.4,"volume":1200,"vwap":131.2}',
     ],
 }
 TOKENS = [
@@ -140,8 +191,9 @@ def parses_or_rejects(provider: str, payload: bytes) -> None:
             assert 0 < len(value.message) <= 500
             value.message.encode()  # it becomes a header
         else:
-            assert isinstance(value, Trade | Quote | IndexPrice)
-            assert row(value)[3] > 0
+            if not isinstance(value, MarketInfo):
+                assert isinstance(value, Trade | Quote | IndexPrice | Bar)
+                assert row(value)[3] > 0
             assert msgspec.json.decode(msgspec.json.encode(value), type=type(value)) == value
 
 

@@ -106,8 +106,6 @@ WITH counted AS (
     UNION ALL SELECT source, date_trunc('hour', received_at), count(*) FROM bars GROUP BY 1, 2
     UNION ALL SELECT source, date_trunc('hour', received_at), count(*) FROM market_info GROUP BY 1, 2
     UNION ALL SELECT service, date_trunc('hour', received_at), count(*) FROM service_events GROUP BY 1, 2
-    UNION ALL SELECT source, date_trunc('hour', received_at), count(*) FROM bars GROUP BY 1, 2
-    UNION ALL SELECT source, date_trunc('hour', received_at), count(*) FROM market_info GROUP BY 1, 2
     UNION ALL SELECT 'nbbo', date_trunc('hour', received_at), count(*) FROM quotes GROUP BY 2
 ), both_sides AS (
     SELECT source, hour, sum(n) AS n, sum(stored) AS stored FROM (
