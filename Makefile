@@ -29,7 +29,7 @@ example: $(STAMP) ## Daily bars from the simulated exchange to files, on a stack
 
 test: $(STAMP) ## Run the quick tests first, then all of them on the real parts
 	$(BIN)/pytest -q --exitfirst -n 2 tests/unit tests/architecture
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/system tests
 
 check: $(STAMP) ## Check format, lint, types and the layers
 	$(BIN)/ruff format --check

@@ -91,6 +91,7 @@ class Runner:
             await self._connect()
         if self._consumer.generation != self._generation:
             self._generation = self._consumer.generation
+            self._consumer.restart(self._consumer.ready)  # what was loaded while the group decided anew is forgotten with the rest
             self._open.clear()
             self._ended.clear()
         if self._consumer.uninitialised:

@@ -103,6 +103,7 @@ class Runner:
     def _rebalanced(self) -> None:
         """Every rebalance takes all partitions away and gives some back, uninitialised."""
         self._generation = self._consumer.generation
+        self._consumer.restart(self._consumer.ready)  # those that were initialised while the group decided anew
         self._states.clear()
         self._done.clear()
         metrics.WATERMARK.clear()

@@ -27,8 +27,8 @@ UPDATE runs SET run_kind = $2, source = $3, requested_at = $4, updated_at = $5, 
     finished_at = CASE WHEN $12 = 'failed' AND finished_at IS NULL THEN $5 ELSE finished_at END
 WHERE run_id = $1 AND updated_at <= $5
 """
-# A run has one result, told before it ends; its end may be stored first, and what the store says of that end must not take it away.
-_RESULT = "UPDATE runs SET result = $2 WHERE run_id = $1 AND result = '{}'"
+# A run's end may be stored before its last result, and what the store says of that end has none: neither takes a result away.
+_RESULT = "UPDATE runs SET result = $2 WHERE run_id = $1 AND (result = '{}' OR updated_at <= $3)"
 _MARK = """
 INSERT INTO run_markers (run, raw_partition, topic, partition, expected, status) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
 """
@@ -65,7 +65,7 @@ async def update(connection: Connection, runs: Mapping[str, Run]) -> None:
             msgspec.json.encode(run.request).decode(), run.sent, run.bytes_read, run.bytes_total, run.attempts, run.message, run.status,
         )  # fmt: skip
         if run.result:
-            await connection.execute(_RESULT, run_id, msgspec.json.encode(run.result).decode())
+            await connection.execute(_RESULT, run_id, msgspec.json.encode(run.result).decode(), to_datetime(run.updated_at))
 
 
 async def mark(connection: Connection, markers: Iterable[tuple[Marker, Place]]) -> None:

@@ -1,0 +1,71 @@
+"""A group that decides anew while a member still reads its positions: nothing of what comes afterwards is passed over."""
+
+import asyncio
+import time
+from collections.abc import Collection
+
+from services.transformer.__main__ import ticks
+from services.transformer.runner import Runner
+from shared.bus import Log, Producer, TopicPartition
+from shared.bus.consumer import Consumer
+from shared.partitioning import partition
+from shared.settings import Kafka, Settings
+from shared.telemetry.probes import Health
+from shared.topics import MARKET_RAW, TICKS, TOPICS
+
+FRAME = b'{"e":"trade","E":1672515782136,"s":"BTCUSDT","t":12345,"p":"0.001","q":"100","T":1672515782136,"m":true,"M":true}'
+KEY = b"binance|BTCUSDT"
+
+
+class Shaken(Consumer):
+    """The first time that positions are read, all partitions are taken away and given back."""
+
+    shaken = False
+
+    async def range(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """The log's offsets, as ever."""
+        found = await super().range(partitions)
+        if not self.shaken:
+            self.shaken = True
+            self.lose()
+            self.gain(partitions)
+        return found
+
+
+async def test_a_rebalance_while_positions_are_read_leaves_no_partition_behind(kafka_settings: Kafka) -> None:
+    made = ticks(Settings())
+    runner = Runner(kafka_settings, made, Health(), group="transformer", checkpoint_seconds=0.2)
+    shaken = Shaken(kafka_settings, group="transformer", topics=[topic for topic in TOPICS if topic.name in made])
+    vars(runner)["_consumer"] = shaken
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(runner.run(stop))
+        async with Producer(kafka_settings, client_id="test") as producer:
+            async with asyncio.timeout(60):
+                while not settled(runner, shaken):  # noqa: ASYNC110 nobody tells of it
+                    await asyncio.sleep(0.05)
+            producer.add(MARKET_RAW, partition(KEY, MARKET_RAW.partitions), KEY, FRAME)
+            await producer.flush()
+        found = await published(kafka_settings)
+        stop.set()
+    assert b'"12345"' in found
+
+
+def settled(runner: Runner, shaken: Shaken) -> bool:
+    """Whether the runner has noticed the second assignment, and delivers all partitions again."""
+    return shaken.shaken and vars(runner)["_generation"] == shaken.generation and not shaken.uninitialised
+
+
+async def published(kafka: Kafka) -> bytes:
+    """The first tick that comes within a minute."""
+    place = partition(b"BTC-USDT", TICKS.partitions)
+    deadline = time.monotonic() + 60
+    async with Log(kafka) as log:
+        while time.monotonic() < deadline:
+            first, end = (await log.ranges(TICKS, [place]))[place]
+            async for records in log.read(TICKS, place, first, end):
+                for record in records:
+                    if record.value and b"12345" in record.value:
+                        return record.value
+            await asyncio.sleep(0.1)
+    return b""
