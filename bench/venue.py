@@ -6,7 +6,7 @@ Invariant: nothing is issued that was not asked for, and every frame is a trade.
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -24,9 +24,10 @@ START_SECONDS = 30
 class Venue:
     """A running simulator; `sources` is what a fetcher is told of it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, symbols: Sequence[str] = SYMBOLS) -> None:
         (self._port,) = free_ports(1)
-        names = ",".join(SYMBOLS)
+        self._symbols = symbols
+        names = ",".join(symbols)
         variables = {"SIMULATOR__PORT": str(self._port), "SIMULATOR__RATE": "0", "SIMULATOR__SYMBOLS": names, "SIMULATOR__RING": "1000"}
         self.process = session.start("venue", sys.executable, "-m", "deploy.simulator", **variables)
         self.sources = json.dumps(
@@ -34,7 +35,7 @@ class Venue:
                 {
                     "name": SOURCE,
                     "provider": "binance",
-                    "symbols": SYMBOLS,
+                    "symbols": symbols,
                     "channels": ["trade"],
                     "base_url": f"ws://{HOST}:{self._port}/binance",
                 }
@@ -44,17 +45,26 @@ class Venue:
 
     def listened(self) -> None:
         """Until somebody has subscribed to every market."""
-        self._until(lambda: any(len(c["streams"]) == len(SYMBOLS) for c in self._ask("GET", "stats")["connections"]), "nobody listens")
+        self._until(
+            lambda: any(len(c["streams"]) == len(self._symbols) for c in self._ask("GET", "stats")["connections"]), "nobody listens"
+        )
         self._before = self._issued()  # a market opens with a trade
 
     def burst(self, count: int) -> None:
         """Sends that many trades as fast as they are read, all made before the first is sent."""
         self._ask("POST", "burst", venue="binance", count=count, ahead="true")
 
-    def trade(self, rate: float, seconds: float) -> int:
-        """Trades at a steady rate over all symbols for that long; returns how many there were since somebody listened."""
-        self._ask("POST", "rate", venue="binance", rate=rate / len(SYMBOLS))
-        time.sleep(seconds)
+    def trade(self, rate: float, seconds: float, look: Callable[[float], None] = lambda _: None) -> int:
+        """Trades at a steady rate over all symbols for that long; returns how many there were since somebody listened.
+
+        Four times a second `look` is told what part of the time has passed.
+        """
+        self._ask("POST", "rate", venue="binance", rate=rate / len(self._symbols))
+        began = time.monotonic()
+        while (passed := time.monotonic() - began) < seconds:
+            look(passed / seconds)
+            time.sleep(0.25)
+        look(1.0)
         self._ask("POST", "stop")
         return self._issued() - self._before
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.figures import Sample
-from bench.measurements import api, archive, execution, fetcher, instrumentation, latency, parsers, transformer, writer
+from bench.measurements import api, archive, execution, fetcher, instrumentation, latency, parsers, stream, transformer, writer
 from bench.session import Session
 from bench.table import Row
 
@@ -28,6 +28,7 @@ MEASUREMENTS = (
     Measurement("api", api.measure, api.rows),
     Measurement("latency", latency.measure, latency.rows),
     Measurement("fetcher", fetcher.measure, fetcher.rows),
+    Measurement("stream", stream.measure, stream.rows),
     Measurement("parsers", parsers.measure, parsers.rows),
     Measurement("instrumentation", instrumentation.measure, instrumentation.rows),
     Measurement("execution", execution.measure, execution.rows),
