@@ -76,6 +76,7 @@ class Ingest:
                 raise Stopped
             if time.monotonic() >= self._due:
                 await self._progress()
+                await self._wait_for_readers()  # a slow file is never full, but runs ahead of slower readers
         await self._progress()
         await self._mark("finished", "")
         await self._end("published", given.note())
