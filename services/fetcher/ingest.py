@@ -67,16 +67,16 @@ class Ingest:
             await self._send(batch)
             if batch and isinstance(batch[-1], FileFault):
                 raise batch[-1]
-            if self._publisher.full:
+            if time.monotonic() >= self._due:
+                await self._progress()
+                await self._wait_for_readers()  # a slow file is never full, but runs ahead of slower readers
+            elif self._publisher.full:
                 await self._publisher.acknowledge()
                 await self._wait_for_readers()
             if self._stop.is_set():
                 await self._progress()
                 await self._publisher.acknowledge()
                 raise Stopped
-            if time.monotonic() >= self._due:
-                await self._progress()
-                await self._wait_for_readers()  # a slow file is never full, but runs ahead of slower readers
         await self._progress()
         await self._mark("finished", "")
         await self._end("published", given.note())
