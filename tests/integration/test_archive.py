@@ -4,7 +4,7 @@ import asyncio
 import io
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 
 import pyarrow.parquet as pq
@@ -40,11 +40,12 @@ async def publish(kafka: Kafka, topic: Topic, sent: Sequence[Sent]) -> None:
 
 
 @asynccontextmanager
-async def archiving(kafka: Kafka, s3: S3) -> AsyncIterator[None]:
+async def archiving(kafka: Kafka, s3: S3) -> AsyncIterator[Archiver]:
     stop = asyncio.Event()
-    task = asyncio.create_task(Archiver(Settings(kafka=kafka, s3=s3), Health()).run(stop))
+    archiver = Archiver(Settings(kafka=kafka, s3=s3), Health())
+    task = asyncio.create_task(archiver.run(stop))
     try:
-        yield
+        yield archiver
     finally:
         stop.set()
         await asyncio.wait_for(task, 30)
@@ -107,30 +108,83 @@ async def test_a_chain_goes_on_where_it_ended_and_a_stored_object_is_adopted(kaf
     assert held(found, kafka_settings, MARKET_RAW) == sent
 
 
-async def commit(kafka: Kafka, topic: Topic, offset: int) -> None:
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_position_moves_behind_the_object_that_a_former_owner_stored_last(kafka_settings: Kafka, bucket: S3, known: bool) -> None:
+    await publish(kafka_settings, TRADING_RAW, [(0, b"k", b"%d" % n, [], START) for n in range(5)])
+    await stored(kafka_settings, bucket, TRADING_RAW, 5)
+    if known:
+        await commit(kafka_settings, TRADING_RAW, 0, layout.hour_of(START))
+    async with archiving(kafka_settings, bucket):
+        await committed(kafka_settings, TRADING_RAW, 5)
+    assert len(await archive.objects(bucket)) == 1
+
+
+async def test_a_partition_is_not_read_anew_before_its_object_has_arrived(kafka_settings: Kafka, bucket: S3) -> None:
+    sent: list[Sent] = [(0, b"k", b"%d" % n, [], START) for n in range(11)]
+    partition = TopicPartition(kafka_settings.topic_prefix + TRADING_RAW.name, 0)
+    await publish(kafka_settings, TRADING_RAW, sent[:5])
+    async with archiving(kafka_settings, bucket) as archiver:
+        async with AsyncExitStack() as slots:
+            for _ in range(bucket.uploads):
+                await slots.enter_async_context(archiver._room)
+            await until(lambda: partition in archiver._uploads)
+            former, task = archiver._pending[partition], archiver._uploads[partition].task
+            archiver._consumer.restart([partition])  # as where its position is outside the log
+            await publish(kafka_settings, TRADING_RAW, sent[5:])
+            for _ in range(20):
+                await asyncio.sleep(0.05)
+                assert (archiver._pending[partition] is former, task.done()) == (True, False)
+        found = await archived(bucket, lambda records: records == len(sent))
+        await committed(kafka_settings, TRADING_RAW, len(sent))
+    assert held(found, kafka_settings, TRADING_RAW) == sent
+
+
+async def until(there: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        if there():
+            return
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+async def committed(kafka: Kafka, topic: Topic, offset: int) -> None:
+    """Until the position is there, with no hour."""
+    deadline = time.monotonic() + 30
+    while (found := (await admin.committed(kafka, "s3", [topic])).get((topic.name, 0))) != (offset, ""):
+        assert time.monotonic() < deadline, found
+        await asyncio.sleep(0.2)
+
+
+async def commit(kafka: Kafka, topic: Topic, offset: int, hour: str = "") -> None:
     """Sets the position, as where a process dies between storing an object and moving it."""
     partition = TopicPartition(kafka.topic_prefix + topic.name, 0)
     client = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap_servers, group_id=kafka.topic_prefix + "s3", enable_auto_commit=False)
     await client.start()
     client.assign([partition])
-    await client.commit({partition: (offset, "")})
+    await client.commit({partition: (offset, hour)})
     await client.stop()
 
 
 async def test_an_archive_without_committed_offsets_is_gone_on_with(kafka_settings: Kafka, bucket: S3) -> None:
     sent: list[Sent] = [(0, b"k", b"%d" % n, [], START) for n in range(5)]
     await publish(kafka_settings, MARKET_RAW, sent)
-    place = layout.place(await admin.cluster_id(kafka_settings), kafka_settings.topic_prefix, MARKET_RAW, 0)
-    writer = parquet.Writer(MARKET_RAW, 0)
-    writer.add([parquet.Stored(0, n, START, b"k", b"%d" % n, ()) for n in range(3)])
-    body, span = writer.finish()
-    async with Store(bucket) as store:
-        assert await store.create(place.key(layout.hour_of(START), 0), body, span.metadata())
-        assert not await store.create(place.key(layout.hour_of(START), 0), body, span.metadata())
+    await stored(kafka_settings, bucket, MARKET_RAW, 3)
     async with archiving(kafka_settings, bucket):
         found = await archived(bucket, lambda records: records == 5)
     assert [(name.first, span.end) for name, span, _ in found] == [(0, 3), (3, 5)]
     assert held(found, kafka_settings, MARKET_RAW) == sent
+
+
+async def stored(kafka: Kafka, s3: S3, topic: Topic, records: int) -> None:
+    """Stores the first object of a partition, without its position."""
+    place = layout.place(await admin.cluster_id(kafka), kafka.topic_prefix, topic, 0)
+    writer = parquet.Writer(topic, 0)
+    writer.add([parquet.Stored(0, n, START, b"k", b"%d" % n, ()) for n in range(records)])
+    body, span = writer.finish()
+    async with Store(s3) as store:
+        assert await store.create(place.key(layout.hour_of(START), 0), body, span.metadata())
+        assert not await store.create(place.key(layout.hour_of(START), 0), body, span.metadata())
 
 
 async def test_maintenance_names_what_does_not_belong_and_removes_nothing_that_is_young(kafka_settings: Kafka, bucket: S3) -> None:

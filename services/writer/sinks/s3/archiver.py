@@ -7,10 +7,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from time import monotonic
+from typing import NamedTuple
 
 from services.writer.sinks.s3.pending import Draft, Limits, Pending
 from services.writer.sinks.s3.positions import GROUP, Positions
-from services.writer.sinks.s3.uploads import upload
+from services.writer.sinks.s3.uploads import adopt, upload
+from services.writer.sinks.s3.watch import Watch
 from shared.archive.layout import Place
 from shared.archive.store import Store
 from shared.backoff import delay
@@ -29,7 +31,16 @@ POLL_MS = 200
 POLL_RECORDS = 10_000
 PARTITION_BYTES, FETCH_BYTES = 1024 * 1024, 8 * 1024 * 1024
 STOP_SECONDS = 7.0
+NAMED = 5
 _TOPICS = {topic.name: topic for topic in TOPICS}
+
+
+class Sent(NamedTuple):
+    """What is on its way for a partition: a draft, or only the position behind an object that a former owner stored."""
+
+    task: asyncio.Task[int]
+    draft: Draft | None
+    first: int
 
 
 class Archiver:
@@ -41,17 +52,32 @@ class Archiver:
         self._generation = self._attempt = 0
         self._pending: dict[TopicPartition, Pending] = {}
         self._places: dict[TopicPartition, Place] = {}
-        self._uploads: dict[TopicPartition, asyncio.Task[int]] = {}
+        self._uploads: dict[TopicPartition, Sent] = {}
         self._refused: dict[TopicPartition, str] = {}
         self._room = asyncio.Semaphore(settings.s3.uploads)
         self._consumer = Consumer(settings.kafka, group=GROUP, topics=TOPICS, partition_bytes=PARTITION_BYTES, fetch_bytes=FETCH_BYTES)
         self._connected = self._held_back = False
+        self._watch = Watch()
         health.add("kafka", self._said)
+        health.add("archive", self._late)
 
     async def _said(self) -> str | None:
         if self._refused:
             return "; ".join(self._refused.values())
         return None if self._connected else "not connected to Kafka or S3"
+
+    async def _late(self) -> str | None:
+        late = self._watch.late(monotonic())
+        return f"{len(late)} partitions wait: {'; '.join(late[:NAMED])}" if late else None
+
+    def _look(self) -> None:
+        """What each partition waits for: it is said when that takes too long."""
+        now = monotonic()
+        waits = {f"{tp.topic}/{tp.partition}": "its position is not found" for tp in self._consumer.uninitialised - self._refused.keys()}
+        waits |= {f"{tp.topic}/{tp.partition}": f"what starts at {sent.first} is not stored" for tp, sent in self._uploads.items()}
+        self._watch.look(now, waits)
+        if late := self._watch.say(now):
+            log().warning("partitions wait", partitions=len(late), longest=late[:NAMED])
 
     async def run(self, stop: asyncio.Event) -> None:
         """Archives until `stop`; waits out what is unavailable, a member of its group all the while."""
@@ -60,6 +86,7 @@ class Archiver:
             self._store = store
             while not stop.is_set():
                 self._health.beat("archive")
+                self._look()
                 try:
                     if not self._connected:
                         self._positions = Positions(kafka, store, await cluster_id(kafka))
@@ -81,20 +108,22 @@ class Archiver:
             self._generation = self._consumer.generation
             await self._drop()
             self._consumer.restart(self._consumer.ready)
-        if set(self._consumer.uninitialised) - self._refused.keys():
-            await self._initialise()
         self._collect()
+        if wanted := [tp for tp in self._consumer.uninitialised if tp not in self._refused and tp not in self._uploads]:
+            await self._initialise(wanted)
         self._make_room()
         polled = await self._consumer.poll(POLL_MS, POLL_RECORDS)
         if self._consumer.generation != self._generation:
             return
+        if lost := polled.keys() - self._pending.keys():  # passed by, and read again
+            log().error("records came of partitions without a position", partitions=[f"{tp.topic}/{tp.partition}" for tp in lost])
+            self._consumer.restart(lost)
         if polled:
             await asyncio.to_thread(self._take, polled, monotonic())
         self._send()
 
-    async def _initialise(self) -> None:
-        """Positions of partitions that are new, or whose upload ended elsewhere."""
-        wanted = [tp for tp in self._consumer.uninitialised if tp not in self._refused]
+    async def _initialise(self, wanted: Sequence[TopicPartition]) -> None:
+        """Positions of partitions that are new, or whose upload ended elsewhere; of none that has one on its way."""
         logs = await self._consumer.range(wanted)
         name = {tp: (self._consumer.topic_of(tp), tp.partition) for tp in wanted}
         found = await self._positions.load({name[tp]: span for tp, span in logs.items()})
@@ -102,7 +131,7 @@ class Archiver:
             return
         self._attempt = 0
         for tp in wanted:
-            (first, end), (start, hour) = logs[tp], found[name[tp]]
+            (first, end), (start, hour, ahead) = logs[tp], found[name[tp]]
             if start > end:
                 self._refused[tp] = f"{tp.topic}/{tp.partition} ends at {end}, its archive at {start}: was the topic made anew?"
                 log().error("a partition is not archived", reason=self._refused[tp])
@@ -110,6 +139,8 @@ class Archiver:
             self._places[tp] = self._positions.place(name[tp])
             self._pending[tp] = Pending(_TOPICS[name[tp][0]], start, hour)
             self._consumer.seek(tp, max(first, start))
+            if ahead:
+                self._uploads[tp] = Sent(asyncio.create_task(self._adopt(tp, start)), None, start)
         metrics.ARCHIVE_REFUSED.set(len(self._refused))
         metrics.ASSIGNED.set(len(self._consumer.ready))
         log().info("partitions taken", partitions=len(wanted))
@@ -139,7 +170,11 @@ class Archiver:
             if pending.due(now, self._limits):
                 pending.close()
             if pending.complete and tp not in self._uploads:
-                self._uploads[tp] = asyncio.create_task(self._upload(tp, pending.complete[0]))
+                draft = pending.complete[0]
+                self._uploads[tp] = Sent(asyncio.create_task(self._upload(tp, draft)), draft, draft.writer.first)
+
+    async def _adopt(self, tp: TopicPartition, end: int) -> int:
+        return await adopt(self._places[tp], end, partial(self._move, tp, self._generation))
 
     async def _upload(self, tp: TopicPartition, draft: Draft) -> int:
         async with self._room:
@@ -152,18 +187,19 @@ class Archiver:
 
     def _collect(self) -> None:
         """What uploads came to: the chain goes on, or the partition is read anew from where another owner left it."""
-        for tp in [tp for tp, task in self._uploads.items() if task.done()]:
-            task, pending = self._uploads.pop(tp), self._pending[tp]
-            draft = pending.complete.popleft()
+        for tp in [tp for tp, sent in self._uploads.items() if sent.task.done()]:
+            (task, draft, _), pending = self._uploads.pop(tp), self._pending[tp]
             try:
                 end = task.result()
             except Stale as fault:
                 log().warning("another replica has the partition", reason=str(fault))
                 metrics.FENCED.inc()
                 end = -1
-            if end == draft.writer.end:
-                pending.start, pending.settled = end, ""
-                metrics.ARCHIVED.labels(pending.topic.name).inc(draft.records)
+            if end == (draft.writer.end if draft else pending.start):
+                if draft:
+                    pending.complete.popleft()
+                    pending.start, pending.settled = end, ""
+                    metrics.ARCHIVED.labels(pending.topic.name).inc(draft.records)
             else:
                 del self._pending[tp]
                 self._consumer.restart([tp])
@@ -173,14 +209,15 @@ class Archiver:
         with_time = monotonic() + STOP_SECONDS
         for pending in self._pending.values():
             pending.close()
-        while any(pending.complete for pending in self._pending.values()) and monotonic() < with_time:
+        while (self._uploads or any(pending.complete for pending in self._pending.values())) and monotonic() < with_time:
             self._send()
-            await asyncio.wait(self._uploads.values(), timeout=max(0.0, with_time - monotonic()), return_when=asyncio.FIRST_COMPLETED)
+            tasks = [sent.task for sent in self._uploads.values()]
+            await asyncio.wait(tasks, timeout=max(0.0, with_time - monotonic()), return_when=asyncio.FIRST_COMPLETED)
             self._collect()
 
     async def _drop(self) -> None:
         """Nothing is held any longer; an object on its way is adopted by whoever comes to its place."""
-        uploads, self._uploads = list(self._uploads.values()), {}
+        uploads, self._uploads = [sent.task for sent in self._uploads.values()], {}
         for task in uploads:
             task.cancel()
         await asyncio.gather(*uploads, return_exceptions=True)

@@ -23,10 +23,12 @@ ATTEMPTS = 6
 
 
 class Position(NamedTuple):
-    """The first offset of the next object, and its hour where that is settled."""
+    """The first offset of the next object, and its hour where that is settled; `ahead`: an object is stored that the group's offset is
+    not behind yet."""
 
     start: int
     hour: str
+    ahead: bool
 
 
 class Positions:
@@ -47,9 +49,10 @@ class Positions:
         found: dict[Partition, Position] = {}
         for partition, (first, _) in logs.items():
             offset, hour = committed.get(partition, (ends.get(partition, first), ""))
+            ahead = partition in ends
             if hour and (stored := await self._known(self.place(partition).key(hour, offset))):
-                offset, hour = stored.end, ""
-            found[partition] = Position(offset, hour)
+                offset, hour, ahead = stored.end, "", True
+            found[partition] = Position(offset, hour, ahead)
         return found
 
     async def _ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:

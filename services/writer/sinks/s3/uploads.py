@@ -1,6 +1,7 @@
 """Stores one object: its hour is written down with the position, then it is created, then the position moves behind it.
 
 An object of that name that is there already, a retry's or a former owner's, is adopted whatever it holds: the chain goes on at its end.
+One that a former owner stored without moving the position is adopted too: a partition may get no more records that would move it.
 The hour is settled before, so that a later owner looks for the object where this one puts it, even if the log has lost its first record.
 """
 
@@ -16,24 +17,45 @@ from shared.telemetry import metrics
 from shared.telemetry.logs import log
 
 Move = Callable[[int, str], Awaitable[None]]  # offset, hour; raises `Stale` or `Unavailable`
+Step = Callable[[], Awaitable[int]]
 
 
 async def upload(store: Store, place: Place, hour: str, body: bytes, made: Span, move: Move) -> int:
     """Where the chain goes on, once the object is stored and the position moved; waits out what is unavailable, raises `Stale`."""
-    attempt, started = 0, monotonic()
+
+    async def step() -> int:
+        await move(made.first, hour)
+        end = await _stored(store, place, hour, body, made)
+        await move(end, "")
+        return end
+
+    started = monotonic()
+    end = await _waited_out(place.key(hour, made.first), step)
+    metrics.UPLOAD_SECONDS.observe(monotonic() - started)
+    return end
+
+
+async def adopt(place: Place, end: int, move: Move) -> int:
+    """The end of the chain as a former owner stored it, once the position is there too; waits out what is unavailable, raises `Stale`."""
+
+    async def step() -> int:
+        await move(end, "")
+        return end
+
+    metrics.ADOPTED.inc()
+    return await _waited_out(f"{place.folder} {place.partition}, stored up to {end}", step)
+
+
+async def _waited_out(what: str, step: Step) -> int:
+    attempt = 0
     while True:
         try:
-            await move(made.first, hour)
-            end = await _stored(store, place, hour, body, made)
-            await move(end, "")
+            return await step()
         except Unavailable as fault:
-            log().warning("an object waits", key=place.key(hour, made.first), reason=str(fault), attempt=attempt)
+            log().warning("an object waits", key=what, reason=str(fault), attempt=attempt)
             metrics.RETRIES.labels("archive").inc()
             await asyncio.sleep(delay(attempt))
             attempt += 1
-        else:
-            metrics.UPLOAD_SECONDS.observe(monotonic() - started)
-            return end
 
 
 async def _stored(store: Store, place: Place, hour: str, body: bytes, made: Span) -> int:
