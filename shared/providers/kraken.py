@@ -75,7 +75,11 @@ def parse(payload: bytes) -> list[Tick | Rejected]:
     try:  # most frames, a third of the way
         return [_plain(*msgspec.structs.astuple(value)) for value in _decode_plain(payload).data]
     except (*FAULTS, ValueError, Rejected):
-        pass
+        return _thoroughly(payload)
+
+
+def _thoroughly(payload: bytes) -> list[Tick | Rejected]:
+    """The same of any frame, value by value."""
     try:
         frame = _decode(payload)
     except FAULTS as fault:
