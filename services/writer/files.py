@@ -14,18 +14,16 @@ from typing import Any
 import msgspec
 
 from services.writer import days
+from services.writer.beside import keep
 from services.writer.sinks.postgres import daily
-from services.writer.sinks.postgres.connection import Connection, connect, quiet
+from services.writer.sinks.postgres.connection import Connection
 from shared import exchange, symbols
-from shared.backoff import delay
-from shared.errors import Rejected, Unavailable
+from shared.errors import Rejected
 from shared.runs import DailyRequest
 from shared.settings import Settings
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
 from shared.time import from_datetime, to_iso
-
-IDLE_SECONDS = 0.25
 
 
 class Files:
@@ -36,27 +34,7 @@ class Files:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Writes until `stop`; waits out what is unavailable."""
-        attempt = 0
-        while not stop.is_set():
-            try:
-                await self._session(stop)
-                attempt = 0
-            except (Unavailable, OSError) as fault:
-                log().warning("files of daily runs wait", reason=str(fault))
-                await asyncio.sleep(delay(attempt))
-                attempt += 1
-
-    async def _session(self, stop: asyncio.Event) -> None:
-        connection = await connect(self._database.url.get_secret_value(), self._database.schema_name)
-        try:
-            while not stop.is_set():
-                self._health.beat("files")
-                with quiet():
-                    wrote = await self._one(connection)
-                if not wrote:
-                    await asyncio.sleep(IDLE_SECONDS)
-        finally:
-            connection.terminate()
+        await keep(self._database, self._health, "files", "files of daily runs", self._one, stop)
 
     async def _one(self, connection: Connection) -> bool:
         async with connection.transaction():

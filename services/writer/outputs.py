@@ -16,16 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.writer import tables
+from services.writer.beside import keep
 from services.writer.sinks.postgres import outputs
-from services.writer.sinks.postgres.connection import Connection, connect, quiet
+from services.writer.sinks.postgres.connection import Connection
 from services.writer.tables import Table
-from shared.backoff import delay
-from shared.errors import Unavailable
 from shared.settings import Settings
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
 
-IDLE_SECONDS = 0.25
 _MONEY = pa.decimal128(38, 18)
 _LARGEST = Decimal(10) ** 20  # what has more digits before the point is null in Parquet; the CSV has it
 
@@ -38,27 +36,7 @@ class Outputs:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Writes until `stop`; waits out what is unavailable."""
-        attempt = 0
-        while not stop.is_set():
-            try:
-                await self._session(stop)
-                attempt = 0
-            except (Unavailable, OSError) as fault:
-                log().warning("files of runs wait", reason=str(fault))
-                await asyncio.sleep(delay(attempt))
-                attempt += 1
-
-    async def _session(self, stop: asyncio.Event) -> None:
-        connection = await connect(self._database.url.get_secret_value(), self._database.schema_name)
-        try:
-            while not stop.is_set():
-                self._health.beat("outputs")
-                with quiet():
-                    wrote = await self._one(connection)
-                if not wrote:
-                    await asyncio.sleep(IDLE_SECONDS)
-        finally:
-            connection.terminate()
+        await keep(self._database, self._health, "outputs", "files of runs", self._one, stop)
 
     async def _one(self, connection: Connection) -> bool:
         async with connection.transaction(isolation="repeatable_read"):

@@ -1,0 +1,40 @@
+"""Work on the store that runs beside the writer in every replica, one piece after the other, in a session of its own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from services.writer.sinks.postgres.connection import Connection, connect, quiet
+from shared.backoff import delay
+from shared.errors import Unavailable
+from shared.settings import Database
+from shared.telemetry.logs import log
+from shared.telemetry.probes import Health
+
+IDLE_SECONDS = 0.25
+One = Callable[[Connection], Awaitable[bool]]  # does a piece of work; says whether there was one
+
+
+async def keep(database: Database, health: Health, loop: str, what: str, one: One, stop: asyncio.Event) -> None:
+    """Does `one` until `stop`, as the `loop` of that name in the health; waits out what is unavailable, told as `what`."""
+    attempt = 0
+    while not stop.is_set():
+        try:
+            await _session(database, health, loop, one, stop)
+            attempt = 0
+        except (Unavailable, OSError) as fault:
+            log().warning(f"{what} wait", reason=str(fault))
+            await asyncio.sleep(delay(attempt))
+            attempt += 1
+
+
+async def _session(database: Database, health: Health, loop: str, one: One, stop: asyncio.Event) -> None:
+    connection = await connect(database.url.get_secret_value(), database.schema_name)
+    try:
+        while not stop.is_set():
+            health.beat(loop)
+            with quiet():
+                wrote = await one(connection)
+            if not wrote:
+                await asyncio.sleep(IDLE_SECONDS)
+    finally:
+        connection.terminate()
