@@ -55,7 +55,7 @@ async def archived(s3: S3, wanted: Callable[[int], bool]) -> list[archive.Found]
     """All objects, once the number of their records is as wanted."""
     deadline = time.monotonic() + 60
     while True:
-        found = await archive.objects(s3)
+        found = await archive.objects(s3, written=False)
         if wanted(sum(span.records for _, span, _ in found)):
             return found
         assert time.monotonic() < deadline, f"{len(found)} objects hold {sum(span.records for _, span, _ in found)} records"
