@@ -22,5 +22,6 @@ def content(event: Order | Execution) -> bytes:
         price, order_id = event.limit_price, event.order_id
     else:
         price, order_id = event.price, event.order_id
-    values = (order_id, event.symbol, event.side, spelled(event.quantity), spelled(price), str(event.event_time), event.destination)
-    return blake2b("\x1f".join(values).encode(), digest_size=8).digest()
+    quantity, paid, at = spelled(event.quantity), spelled(price), event.event_time
+    values = f"{order_id}\x1f{event.symbol}\x1f{event.side}\x1f{quantity}\x1f{paid}\x1f{at}\x1f{event.destination}"
+    return blake2b(values.encode(), digest_size=8).digest()

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, collect, ledger_key
+from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, collect, counted, ledger_key
 from services.writer.sinks.postgres import ticks, trading_rows
 from services.writer.sinks.postgres.trading_rows import Staged
 from shared.aggregations.candles import Key, group, whole
 from shared.events import Candle, Origin, Tick, tick_id
 from shared.records import Record
-from shared.time import HOUR
 
 
 @dataclass(slots=True)
@@ -64,19 +63,11 @@ def gather(found: Collection[Tick]) -> Gathered:
         for run in runs:
             if run is not None:
                 gathered.by_run.setdefault(run, set()).add(window)
-        _count(gathered.stored, held, len(runs) == 1)
+        gathered.stored.update(counted(held))
         if late:
             gathered.late.update(ledger_key(tick) for tick in held if tick.late)
     gathered.newest = [_last(windows[window], gathered.partials[window]) for window in _last_windows(windows)]
     return gathered
-
-
-def _count(stored: Counter[LedgerKey], held: Sequence[Tick], one_run: bool) -> None:
-    times = [tick.received_at for tick in held]
-    if one_run and min(times) // HOUR == max(times) // HOUR:
-        stored[ledger_key(held[0])] += len(held)
-    else:
-        stored.update(map(ledger_key, held))
 
 
 def _last_windows(windows: Collection[Key]) -> list[Key]:

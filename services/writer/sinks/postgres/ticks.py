@@ -82,7 +82,6 @@ async def merge(connection: Connection, facts: Mapping[FactKey, Tick], rows: Ite
     await connection.copy_to_table("stage", source=binary.framed(rows), columns=COLUMNS, format="binary")
     new = {((day - DAY_ONE).days, *rest) for day, *rest in await connection.fetch(_INSERT)}
     replaced = await _replace(connection, facts) if len(new) < len(facts) else set()
-    await connection.execute("TRUNCATE stage")
     return new, replaced
 
 

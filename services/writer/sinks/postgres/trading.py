@@ -124,7 +124,6 @@ async def _stage(connection: Connection, staged: Staged, *names: str) -> None:
             await connection.execute(
                 f"CREATE TEMP TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS SELECT {', '.join(columns)} FROM {table} WITH NO DATA"
             )
-            await connection.execute(f"TRUNCATE {name}")
             await connection.copy_to_table(name, source=framed(rows), columns=columns, format="binary")
 
 

@@ -1,16 +1,16 @@
 """Orders, executions and quotes of a batch as rows of their stages, in binary COPY format. Pure, made beside the transaction before."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from struct import Struct
 
-from services.writer.batch import Batch, LedgerKey
+from services.writer.batch import Batch, LedgerKey, counted
 from services.writer.sinks.postgres.binary import NULL, numeric, text
 from shared.events import Execution, Nbbo, Order
-from shared.time import DAY, HOUR, from_datetime
+from shared.time import DAY, from_datetime
 from shared.trading.versions import version
 
 _ENVELOPE = "received_at run epoch raw_partition raw_offset"
@@ -20,9 +20,8 @@ ORDERS = f"order_id symbol side quantity limit_price event_time destination {_VE
 FILLS = f"trade_id order_id symbol side quantity price event_time destination {_VERSION} {_ENVELOPE}".split()
 _EPOCH = from_datetime(datetime(2000, 1, 1, tzinfo=UTC))
 _CHUNK = 500
-_time = Struct(">iq").pack
+_int8 = Struct(">iq").pack
 _place = Struct(">iqii").pack
-_offset = Struct(">iq").pack
 _version = Struct(">ihiqi").pack
 
 
@@ -46,15 +45,14 @@ def stage(batch: Batch) -> Staged | None:
     by_run: dict[str, set[str]] = {}
     symbols: set[str] = set()
     given: Counter[LedgerKey] = Counter()
-    for events in (quotes, orders, executions):
-        for run, symbol in {(event.run, event.symbol) for event in events}:
-            symbols.add(symbol)
-            if run is not None:
-                by_run.setdefault(run, set()).add(symbol)
-        for (source, of, hour), count in Counter([(event.source, event.run, event.received_at // HOUR) for event in events]).items():
-            given[source, of or "", hour * HOUR] += count
+    kinds: tuple[Collection[Order | Execution | Nbbo], ...] = (quotes, orders, executions)
+    for events in filter(None, kinds):
+        symbols.update([event.symbol for event in events])
+        for run in filter(None, {event.run for event in events}):
+            by_run.setdefault(run, set()).update([event.symbol for event in events if event.run == run])
+        given.update(counted(events))
     rows = {
-        "stage_quotes": _pieces(map(_quote, quotes)),
+        "stage_quotes": _pieces(_quotes(quotes)),
         "stage_orders": _pieces(map(_order, orders)),
         "stage_fills": _pieces(map(_execution, executions)),
     }
@@ -66,18 +64,17 @@ def _pieces(rows: Iterable[bytes]) -> list[bytes]:
     return [b"".join(made[at : at + _CHUNK]) for at in range(0, len(made), _CHUNK)]
 
 
-def _quote(event: Nbbo) -> bytes:
-    origin = event.origin
-    return b"".join(
-        (
-            _quote_head(event.symbol),
-            _time(8, event.event_time - _EPOCH),
-            numeric(str(event.bid)),
-            numeric(str(event.ask)),
-            _envelope(event.received_at, event.run, origin.epoch, origin.partition),
-            _offset(8, origin.offset),
+def _quotes(events: Iterable[Nbbo]) -> Iterator[bytes]:
+    for event in events:
+        origin = event.origin
+        yield (
+            _quote_head(event.symbol)
+            + _int8(8, event.event_time - _EPOCH)
+            + numeric(str(event.bid))
+            + numeric(str(event.ask))
+            + _envelope(event.received_at, event.run, origin.epoch, origin.partition)
+            + _int8(8, origin.offset)
         )
-    )
 
 
 def _order(event: Order) -> bytes:
@@ -96,12 +93,12 @@ def _tail(event: Order | Execution) -> bytes:
     rank, at, content = version(event)
     return b"".join(
         (
-            _time(8, event.event_time - _EPOCH),
+            _int8(8, event.event_time - _EPOCH),
             text(event.destination),
             _version(2, rank, 8, at - _EPOCH, len(content)),
             content,
             _envelope(event.received_at, event.run, origin.epoch, origin.partition),
-            _offset(8, origin.offset),
+            _int8(8, origin.offset),
         )
     )
 
@@ -119,7 +116,7 @@ def _pair(symbol: str, side: str) -> bytes:
 @lru_cache(maxsize=8192)
 def _envelope(received_at: int, run: str | None, epoch: int, partition: int) -> bytes:
     """What rows that were received together share."""
-    return _time(8, received_at - _EPOCH) + text(run) + _place(8, epoch, 4, partition)
+    return _int8(8, received_at - _EPOCH) + text(run) + _place(8, epoch, 4, partition)
 
 
 def _name(value: str) -> bytes:

@@ -1,0 +1,54 @@
+"""Records as events; one that cannot be read becomes a dead letter of the writer's own."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from services.writer.batch.contents import Batch, Letter, Place
+from shared.events import Execution, Fact, Marker, Nbbo, Order, ServiceEvent, Tally
+from shared.frames import FAULTS
+from shared.records import Record
+
+Event = TypeVar("Event")
+Derived = TypeVar("Derived", Fact, Order | Execution | Nbbo, ServiceEvent)
+SAMPLE = 512
+
+
+def decoded(
+    batch: Batch,
+    place: Place,
+    records: Sequence[Record],
+    together: Callable[[bytes], list[Event]],
+    alone: Callable[[bytes], Event],
+) -> Iterable[Event]:
+    """The events of the records, decoded at once where all can be."""
+    try:
+        return together(b"[" + b",".join([record.value or b"null" for record in records]) + b"]")
+    except FAULTS:
+        return [event for record in records if (event := read(batch, place, record, alone))]
+
+
+def read(batch: Batch, place: Place, record: Record, decode: Callable[[bytes], Event]) -> Event | None:
+    """The record's event; one that cannot be read is kept as a dead letter of the writer's own."""
+    try:
+        return decode(record.value or b"")
+    except FAULTS as fault:
+        origin, sample = f"{place[0]}/{place[1]}/{record.offset}", (record.value or b"")[:SAMPLE]
+        at, said = record.timestamp * 1000, str(fault).replace("\x00", "")[:500]
+        batch.letters.append(Letter(place[1], record.offset, origin, "unknown", "", None, "malformed", said, at, sample))
+        return None
+
+
+def news(batch: Batch, place: Place, events: Iterable[Derived | Marker | Tally]) -> Iterator[Derived]:
+    """The events above the mark of their raw partition, which then moves to them; markers and counts are kept on the way."""
+    marks = {raw: mark for (topic, partition, raw), mark in batch.marks.items() if (topic, partition) == place}
+    for event in events:
+        if isinstance(event, Marker):
+            batch.markers.append((event, place))
+        elif isinstance(event, Tally):
+            batch.tallies.append(event)
+        elif (mark := marks.get((origin := event.origin).partition)) is not None and origin <= mark:
+            batch.repeats += 1
+        else:
+            marks[origin.partition] = origin
+            yield event
+    batch.marks.update({(*place, raw): mark for raw, mark in marks.items()})
