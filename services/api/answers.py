@@ -291,7 +291,12 @@ def encoded(row: msgspec.Struct) -> msgspec.Raw:
     return msgspec.Raw(_ENCODER.encode(row))
 
 
-def page(rows: Sequence[msgspec.Struct | msgspec.Raw], next_url: str | None) -> bytes:
+def together(rows: Sequence[msgspec.Raw]) -> msgspec.Raw:
+    """Rows as the array that a page has of them."""
+    return msgspec.Raw(_ENCODER.encode(rows))
+
+
+def page(rows: Sequence[msgspec.Struct] | msgspec.Raw, next_url: str | None) -> bytes:
     """`{"results": [...], "next_url": ...}`."""
     return _ENCODER.encode({"results": rows, "next_url": next_url})
 

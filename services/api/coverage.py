@@ -28,6 +28,11 @@ class Covered:
         known = max(0, (end - start - missing) * _PLACES // (end - start))
         return f"0.{known:06d}".encode() if known else NOTHING
 
+    def within(self, start: int, end: int) -> "Covered":
+        """All that the shares of windows in [start, end) depend on."""
+        holes = tuple(hole for hole in self.holes if hole[0] < end and hole[1] > start)
+        return Covered(max(self.begun, start), min(self.at, end), holes)
+
 
 Coverage = Mapping[str, Covered]  # by source; those that are not live are not in it
 

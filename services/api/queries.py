@@ -9,13 +9,13 @@ WHERE (symbol, source, kind) > ($1, $2, $3) ORDER BY symbol, source, kind LIMIT 
 
 LATEST = """
 SELECT DISTINCT ON (source, symbol)
-       source, symbol, kind, native_symbol, event_time, received_at, sequence, id, price, size, bid, ask,
-       ARRAY(SELECT DISTINCT f.flag FROM flags f WHERE f."end" IS NULL AND f.source = l.source AND f.symbol = l.symbol
-             AND ($3::text IS NULL OR f.kind = $3) ORDER BY f.flag)
-FROM latest l
+       source, symbol, kind, native_symbol, event_time, received_at, sequence, id, price, size, bid, ask
+FROM latest
 WHERE ($1::text IS NULL OR source = $1) AND ($2::text IS NULL OR symbol = $2) AND ($3::text IS NULL OR kind = $3)
   AND (source, symbol) > ($4, $5)
 ORDER BY source, symbol, event_time DESC, sequence DESC, id DESC, kind LIMIT $6"""
+
+STANDING = """SELECT source, symbol, kind, flag FROM flags WHERE "end" IS NULL ORDER BY source, symbol, kind, flag"""
 
 _FLAGS = """
 SELECT source, symbol, kind, flag, start, since, "end", ticks, price, reference,
@@ -104,6 +104,10 @@ MINUTES_OF_SOURCE = _MINUTES.format(columns=_MINUTE, source="source = $7")
 # A transaction leaves one state of a row at most, so the row's key and the transaction that wrote it tell its state.
 VERSIONS = _MINUTES.format(columns="start, source, xmin", source="$7::text IS NULL")
 VERSIONS_OF_SOURCE = _MINUTES.format(columns="start, source, xmin", source="source = $7")
+# All that of a page in one value; no text holds a zero byte, so no two pages have the same.
+_STAMP = r"""
+SELECT string_agg(timestamptz_send(start) || xidsend(xmin) || textsend(source) || '\x00'::bytea, ''::bytea) FROM ({}) minutes"""
+STAMP, STAMP_OF_SOURCE = _STAMP.format(VERSIONS), _STAMP.format(VERSIONS_OF_SOURCE)
 
 # The sources of a symbol and kind, with when each was first and last heard of.
 EXTENT = """

@@ -12,13 +12,14 @@ import msgspec
 from services.api import answers, intervals, queries, records
 from services.api.candles import Filling, Grid, Like, Place, Windows, fill, merged, place, row
 from services.api.coverage import Coverage, covered, share
+from services.api.kept import ROW_BYTES
 from services.api.problems import Invalid
-from services.api.store import Store, day
+from services.api.store import Made, Store, day
 from shared.aggregations.candles import Key, fold, merge
 from shared.events import Candle, Kind
 from shared.time import LATEST, MINUTE, floor
 
-Page = tuple[Sequence[answers.Candle | msgspec.Raw], Place | None]
+Page = tuple[Sequence[answers.Candle] | msgspec.Raw, Place | None]
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -79,7 +80,19 @@ async def _coverage(store: Store, query: Query) -> Coverage:
     return known
 
 
-async def _minutes(store: Store, query: Query, coverage: Coverage) -> Page:
+async def _minutes(store: Store, query: Query, coverage: Coverage) -> Made:
+    """The page that was made of the same states of its minutes before, or one made anew."""
+    values = *query.stored(), query.limit + 1
+    start, end = values[2], values[3]
+    ((stamp,),) = await store.fetch(queries.STAMP if query.source is None else queries.STAMP_OF_SOURCE, *values)
+    of = values, stamp, *((source, known.within(start, end)) for source, known in coverage.items())
+    known = store.pages.get(of)
+    if known is None:
+        known = store.pages.put(of, made := await _made(store, query, coverage), 1 + memoryview(made[0]).nbytes // ROW_BYTES)
+    return known
+
+
+async def _made(store: Store, query: Query, coverage: Coverage) -> Made:
     """Minutes as they are stored, read and made anew from the first that changed since it was last asked for.
 
     A page is of one snapshot: where a minute before that one changed meanwhile, the page is read once more, from there.
@@ -94,9 +107,9 @@ async def _minutes(store: Store, query: Query, coverage: Coverage) -> Page:
         rows = [_encoded(store, minute, _version(query, minute, coverage), since) for minute in found]
     page = [known for known in rows[: query.limit] if known is not None]
     if len(found) <= query.limit:
-        return page, None
+        return answers.together(page), None
     last = found[query.limit - 1]
-    return page, Place(last["start"], last["source"])
+    return answers.together(page), Place(last["start"], last["source"])
 
 
 Version = tuple[str, str, int, str, int, bytes | None]

@@ -21,9 +21,9 @@ def symbol(row: Record) -> answers.Symbol:
     return answers.Symbol(row[0], row[1], row[2], row[3], iso(row[4]))
 
 
-def latest(row: Record) -> answers.Latest:
-    """A row of LATEST."""
-    source, symbol_, kind, native, event_time, received_at, sequence, id_, price, size, bid, ask, flags = row
+def latest(row: Record, flags: list[str]) -> answers.Latest:
+    """A row of LATEST, with the flags that stand."""
+    source, symbol_, kind, native, event_time, received_at, sequence, id_, price, size, bid, ask = row
     times = iso(event_time), iso(received_at)
     return answers.Latest(source, symbol_, kind, native, *times, sequence, id_, number(price), money(size), money(bid), money(ask), flags)
 

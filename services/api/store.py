@@ -5,7 +5,7 @@ Invariant: a session can only read, and a statement ends in time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 
 from services.api import queries
+from services.api.candles import Place
 from services.api.coverage import Coverage
 from services.api.kept import Kept, Recent
 from shared.errors import Unavailable
@@ -24,19 +25,22 @@ CONNECT_SECONDS = 3.0
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 8.0
 CHUNK = 1000
-COVERAGE_SECONDS = 1.0
+RECENT_SECONDS = 1.0
 _PG_EPOCH = 946_684_800 * SECOND  # 2000-01-01, where Postgres counts from
 
+Made = tuple[msgspec.Raw, Place | None]  # the rows of a page, and where it ends if there are more
+Standing = Mapping[tuple[str, str], Sequence[tuple[str, str]]]  # kind and flag, in order, of a source and symbol
 Take = Callable[[Sequence[asyncpg.Record]], bool]
 
 
 class Store:
-    """The pool of reading sessions. It connects when it is first asked, and again after an outage; `candles` are rows made before."""
+    """The pool of reading sessions: it connects when it is first asked, and again after an outage. The rest is what was read before."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], candles: Kept[msgspec.Raw]) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], candles: Kept[msgspec.Raw], pages: Kept[Made]) -> None:
         self._pool = pool
-        self.candles = candles
-        self.coverage = Recent[Coverage](COVERAGE_SECONDS)
+        self.candles, self.pages = candles, pages
+        self.coverage = Recent[Coverage](RECENT_SECONDS)
+        self.standing = Recent[Standing](RECENT_SECONDS)
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """All rows of one statement; raises `Unavailable`."""
@@ -68,10 +72,11 @@ class Store:
 
 async def connect(database: Database) -> Store:
     """A store on this database; nothing is connected yet."""
-    candles = Kept[msgspec.Raw]()
+    candles, pages = Kept[msgspec.Raw](), Kept[Made]()
 
     async def begin(connection: Any) -> None:
-        candles.clear()  # another server, or a restored one, may give the same numbers to other transactions
+        candles.clear()
+        pages.clear()  # another server, or a restored one, may give the same numbers to other transactions
         await _prepare(connection)
 
     pool = await asyncpg.create_pool(
@@ -91,7 +96,7 @@ async def connect(database: Database) -> Store:
             "idle_in_transaction_session_timeout": "30s",
         },
     )
-    return Store(pool, candles)
+    return Store(pool, candles, pages)
 
 
 def day(us: int) -> date:

@@ -9,13 +9,13 @@ import msgspec
 from pydantic import SecretStr
 
 from services.api import queries, reader
-from services.api.coverage import Coverage
+from services.api.coverage import Coverage, Covered
 from services.api.kept import Recent
 from services.api.reader import Query
 from services.api.store import Store, connect
 from shared import settings
 from shared.aggregations.candles import fold
-from shared.time import MINUTE
+from shared.time import MINUTE, from_iso
 from tests.fixtures.api import serving, store, store_candles, trade
 
 PAGE = Query("BTC-USDT", None, "trade", MINUTE, None, None, 100, "none", None, 0, None)
@@ -85,7 +85,7 @@ class Busy(Store):
     """A store in which something is changed after each of its next reads."""
 
     def __init__(self, store: Store, connection: Any, changes: list[str]) -> None:
-        self.candles = store.candles
+        self.candles, self.pages = store.candles, store.pages
         self.coverage = Recent[Coverage](3600)
         self.coverage.put(("BTC-USDT", "trade"), {})
         self.reads = 0
@@ -111,11 +111,32 @@ async def test_what_changes_while_a_page_is_made_is_on_it(database_url: str) -> 
         await rows(held)
         change = "UPDATE candles SET late_count = {} WHERE source = 'binance' AND start = '2021-01-08T00:0{}:00Z'"
         await connection.execute(change.format(7, 3))
-        busy = Busy(held, connection, [change.format(8, 1)])
+        busy = Busy(held, connection, ["SELECT", change.format(8, 1)])
         page = [msgspec.json.decode(row) for row in await rows(busy)]
         assert {row["start"][14:16]: row["late_count"] for row in page if row["late_count"]} == {"01": 8, "03": 7}
-        assert busy.reads == 3
+        assert busy.reads == 4
         assert [msgspec.json.decode(row) for row in await rows(held)] == page
+    finally:
+        await held.close()
+        await connection.close()
+
+
+async def test_a_page_is_read_once_while_neither_its_minutes_nor_their_coverage_change(database_url: str) -> None:
+    await store(database_url, MINUTES)
+    connection = await asyncpg.connect(database_url)
+    held = await connect(settings.Database(url=SecretStr(database_url)))
+    first = from_iso("2021-01-08T00:00:00Z")
+    known = {"binance": Covered(first, first + 10 * MINUTE)}
+    try:
+        busy = Busy(held, connection, [])
+        busy.coverage.put(("BTC-USDT", "trade"), known)
+        page, reads = await rows(busy), busy.reads
+        busy.coverage.put(("BTC-USDT", "trade"), dict(known))
+        assert (await rows(busy), busy.reads) == (page, reads + 1)
+        busy.coverage.put(("BTC-USDT", "trade"), {"binance": Covered(first, first + 10 * MINUTE, ((first, first + MINUTE // 2),))})
+        found = {(row["source"], row["start"][14:16]): row["coverage"] for row in map(msgspec.json.decode, await rows(busy))}
+        assert [found[source, "00"] for source in ("binance", "coinbase")] == [0.5, None]
+        assert found["binance", "01"] == 1
     finally:
         await held.close()
         await connection.close()
@@ -128,6 +149,7 @@ async def test_nothing_is_kept_past_a_new_session(database_url: str) -> None:
     try:
         right = await rows(held)
         (version,) = await held.fetch(queries.VERSIONS, *PAGE.stored(), 10)
+        held.pages.clear()
         held.candles.put(("BTC-USDT", "trade", *version, None), msgspec.Raw(b'"of another server"'))
         assert await rows(held) == [b'"of another server"']
         await end_sessions(database_url)
@@ -139,7 +161,7 @@ async def test_nothing_is_kept_past_a_new_session(database_url: str) -> None:
 async def rows(held: Store) -> list[bytes]:
     """The page, row by row."""
     found, _ = await reader.read(held, PAGE)
-    return [msgspec.json.encode(row) for row in found]
+    return [bytes(row) for row in msgspec.json.decode(msgspec.json.encode(found), type=list[msgspec.Raw])]
 
 
 async def end_sessions(url: str) -> None:

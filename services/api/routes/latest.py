@@ -1,10 +1,12 @@
 """GET /latest: the newest price of each source and symbol, whatever its kind; `kind` narrows it to one."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.api import answers, pages, parameters, queries, records
 from services.api.parameters import KINDS, Given
 from services.api.protocol import Context, Endpoint
+from services.api.store import Standing, Store
 
 
 class Position(NamedTuple):
@@ -21,11 +23,28 @@ async def latest(context: Context, given: Given) -> bytes:
     scope = f"latest {source!r} {symbol} {kind}"
     after = given.cursor(scope, Position) or Position("", "")
     stored = await context.store.fetch(queries.LATEST, source, symbol, kind, *after, limit + 1)
-    rows = [records.latest(row) for row in stored[:limit]]
+    flags = await _standing(context.store)
+    rows = [records.latest(row, _of(flags.get((row[0], row[1]), ()), kind)) for row in stored[:limit]]
     following = None
     if len(stored) > limit:
         following = pages.next_url(given.path, given.pairs, pages.encode(scope, Position(rows[-1].source, rows[-1].symbol)))
     return answers.page(rows, following)
+
+
+async def _standing(store: Store) -> Standing:
+    """The flags that stand, not older than a second."""
+    known = store.standing.get(())
+    if known is None:
+        found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for source, symbol, kind, flag in await store.fetch(queries.STANDING):
+            found.setdefault((source, symbol), []).append((kind, flag))
+        known = store.standing.put((), found)
+    return known
+
+
+def _of(flags: Sequence[tuple[str, str]], kind: str | None) -> list[str]:
+    """Those of a kind, or of any."""
+    return sorted({flag for of, flag in flags if kind in (None, of)}) if flags else []
 
 
 ENDPOINTS = (

@@ -27,6 +27,19 @@ def test_what_is_asked_for_stays_and_what_is_not_goes() -> None:
     assert kept.get(99) == 99
 
 
+def test_a_page_counts_as_the_rows_that_it_holds() -> None:
+    kept = Kept[str](100)
+    for n in range(10):
+        kept.put(n, "page", 25)
+        assert len(kept) <= 100
+        assert kept.get(n) == "page"
+    kept.put("large", "page", 1000)
+    assert kept.get("large") == "page"
+    kept.put(1, "page")
+    kept.put(2, "page", 50)
+    assert kept.get("large") is None
+
+
 def test_nothing_is_found_after_everything_was_let_go() -> None:
     kept = Kept[int](4)
     for n in range(3):
