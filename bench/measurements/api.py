@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from bench import candle_store, databases, pressure
+from bench import candle_store, databases, pressure, topics
 from bench.candle_store import NAMES, SINCE
 from bench.faults import Fault
 from bench.figures import Sample
@@ -24,6 +24,7 @@ from bench.services import Service
 from bench.session import Session
 from bench.table import Row
 from deploy.local.ports import free_ports, is_taken
+from shared.topics import TOPICS
 
 WARM_SECONDS = 1.0
 _SINCE = SINCE.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -70,6 +71,7 @@ GOALS = (
 def measure(session: Session) -> list[Sample]:
     """Both servers, round after round, over one store."""
     samples: list[Sample] = []
+    topics.renew(session.kafka, TOPICS)  # the api tells of its requests there
     with databases.fresh(session) as url:
         candle_store.fill(url)
         for number in range(1, session.options.rounds + 1):

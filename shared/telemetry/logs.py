@@ -14,6 +14,8 @@ HIDDEN = "***"
 _ADDRESS = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
 _GIVEN = re.compile(rf"((?:{'|'.join(SECRET)})\w*[=:]\s*)[^\s&,;'\"]+", re.IGNORECASE)
 
+_logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
 
 def configure(service: str, level: str) -> None:
     """Sets up structlog for the process, and the standard library's loggers (aiokafka, uvicorn) through it."""
@@ -28,6 +30,8 @@ def configure(service: str, level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    global _logger
+    _logger = structlog.get_logger().bind()  # made once: what is below the level then costs next to nothing
     structlog.contextvars.bind_contextvars(service=service)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -46,8 +50,7 @@ def configure(service: str, level: str) -> None:
 
 def log() -> structlog.typing.FilteringBoundLogger:
     """The process's logger."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
-    return logger
+    return _logger
 
 
 def _redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -86,7 +86,16 @@ async def serve(health: Health, host: str, port: int) -> None:
 
 async def run_server(app: object, host: str, port: int) -> None:
     """Runs an ASGI application until cancelled, then lets open requests end."""
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=5)  # type: ignore[arg-type]
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,  # nothing asks who the client is
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+    )
     server = Server(config)
     task = asyncio.create_task(server.serve())
     try:
