@@ -35,7 +35,7 @@ STEPS = (
     ("topics", ("shared.topics", "create"), "kafka"),
     ("migrate", ("services.writer", "migrate"), "postgres"),
 )
-# The operator who starts the stack could read these files anyway: the fetcher is a process of the same user.
+# The operator who starts the stack could read these files, and the archive's bucket, anyway: the fetcher is a process of the same user.
 OPERATORS_OWN = {"FETCHER__ALLOWED_FOLDERS": "/"}
 
 # Whoever tries the stack wants to see the archive grow; requests cost nothing here.
@@ -93,6 +93,7 @@ def make_plan(
         environment |= venues.stocks(settings.simulator_port)
     defaults = {
         **OPERATORS_OWN,
+        **({"FETCHER__ALLOWED_BUCKETS": bucket} if (bucket := environment.get("S3__BUCKET")) else {}),
         **SOON,
         "SIMULATOR__FIRST_ID": "clock",
         "SIMULATOR__LIMITS": f"polygon={venues.STOCK_REQUESTS}",

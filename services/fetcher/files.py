@@ -6,6 +6,7 @@ import stat
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from services.fetcher.download import Downloaded
 from services.fetcher.gunzip import MAGIC, Gunzip
 from services.fetcher.protocol import Output, Reader
 from shared.errors import FileFault
@@ -28,10 +29,10 @@ def allowed(path: str, settings: Fetcher) -> Path:
 
 
 class File:
-    """One open file; `read` decompresses gzip by its magic bytes, whatever the name."""
+    """One open file; `read` decompresses gzip by its magic bytes, whatever the name. `identity` is what a resumed run must meet again."""
 
-    def __init__(self, path: Path, settings: Fetcher) -> None:
-        self._path = path
+    def __init__(self, path: Path, settings: Fetcher, *, ours: bool = False) -> None:
+        self._path, self._ours = path, ours
         try:
             # Not through a link put there after the check, and without waiting for a pipe's writer.
             self._descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -39,12 +40,19 @@ class File:
             raise FileFault(f"cannot open {path}: {fault.strerror}") from None
         found = os.fstat(self._descriptor)
         self.size, self.bytes_read = found.st_size, 0
-        self.identity = _identity(found)
+        self.identity = self._found = _identity(found)
         wrong = _fault(path, found, settings)
         if wrong is not None:
             self.close()
             raise FileFault(wrong)
         self._pieces = self._read()
+
+    @classmethod
+    def fetched(cls, downloaded: Downloaded, settings: Fetcher) -> "File":
+        """A file that was fetched for this run alone: it is removed when it is closed."""
+        file = cls(downloaded.path, settings, ours=True)
+        file.identity = downloaded.identity
+        return file
 
     def read(self) -> bytes:
         """The next decompressed piece; empty at the end. Blocks; raises `FileFault`."""
@@ -55,6 +63,8 @@ class File:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+            if self._ours:
+                self._path.unlink(missing_ok=True)
 
     def _read(self) -> Iterator[bytes]:
         gunzip: Gunzip | None = None
@@ -68,7 +78,7 @@ class File:
                 yield from gunzip.feed(data)
         if gunzip is not None:
             gunzip.end()
-        if _identity(os.fstat(self._descriptor)) != self.identity:
+        if _identity(os.fstat(self._descriptor)) != self._found:
             raise FileFault("the file changed while it was read; ingest it again when it is complete")
 
     def _piece(self) -> bytes:
@@ -86,7 +96,7 @@ class FileInput:
         self.bytes_total = file.size
         if before and dict(before) != file.identity:
             file.close()
-            raise FileFault("the file is not the one that the run began with: its size or modification time changed; ingest it again")
+            raise FileFault("the file is not the one that the run began with: it was changed meanwhile; ingest it again")
 
     @property
     def bytes_read(self) -> int:

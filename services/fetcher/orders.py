@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from services.fetcher import objects
-from services.fetcher.download import fetch, is_url
-from services.fetcher.files import File, allowed
+from services.fetcher.bring import bring
+from services.fetcher.files import File
 from services.fetcher.merge import Merge
 from services.fetcher.protocol import Output
 from services.fetcher.timed import Rows, Timed
@@ -24,11 +22,10 @@ ORDER: tuple[columns.File, ...] = ("nbbo", "orders", "trades")
 
 @dataclass(slots=True)
 class _Open:
-    """One of the files and the reader of its rows; `spool` is what is to be removed in the end."""
+    """One of the files and the reader of its rows."""
 
     file: File
     rows: Rows
-    spool: Path | None = None
 
     def read(self) -> tuple[list[Timed], bool]:
         """The next rows, and whether they were the last; raises `FileFault` with file and line."""
@@ -98,24 +95,13 @@ class OrdersInput:
         """Closes the files."""
         for there in self._open:
             there.file.close()
-            if there.spool is not None:
-                there.spool.unlink(missing_ok=True)
 
     async def _add(self, name: columns.File, given: str, rows: Rows, settings: Fetcher, s3: S3, before: dict[str, int] | None) -> None:
-        spool: Path | None = None
         try:
-            if is_url(given) or objects.is_object(given):
-                downloaded = await (objects.fetch(given, settings, s3) if objects.is_object(given) else fetch(given, settings))
-                spool = downloaded.path
-                file, identity = File(spool, settings), downloaded.identity
-            else:
-                file = File(allowed(given, settings), settings)
-                identity = file.identity
+            file = await bring(given, settings, s3)
         except FileFault as fault:
-            if spool is not None:
-                spool.unlink(missing_ok=True)
             raise FileFault(f"{name}: {fault}") from None
-        self._open.append(_Open(file, rows, spool))
-        if before is not None and before != identity:
+        self._open.append(_Open(file, rows))
+        if before is not None and before != file.identity:
             raise FileFault(f"{name}: the file is not the one that the run began with: it was changed meanwhile; ingest it again")
-        self.identities[name] = identity
+        self.identities[name] = file.identity

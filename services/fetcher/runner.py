@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from services.fetcher.files import File, FileInput, allowed
+from services.fetcher.bring import bring
+from services.fetcher.files import FileInput
 from services.fetcher.history import spans
 from services.fetcher.history.access import access
 from services.fetcher.history.client import Client, Tell
@@ -233,7 +234,7 @@ class Runner:
         except msgspec.ValidationError as fault:
             raise FileFault(f"the request cannot be read: {fault}") from None
         rows = reader(run, request)
-        file = File(allowed(request.path, self._settings.fetcher), self._settings.fetcher)
+        file = await bring(request.path, self._settings.fetcher, self._settings.s3)
         return FileInput(file, rows, request.file), {"file": file.identity}
 
     def _pages(self, run: Run, wanted: list[spans.Span], stop: asyncio.Event) -> Pages:

@@ -64,6 +64,13 @@ def test_a_price_file_s_request_says_everything(kafka_settings: Kafka, tickplant
     }
 
 
+def test_an_address_is_passed_on_as_it_is(kafka_settings: Kafka, tickplant: Tickplant, file: Path) -> None:
+    tickplant("ingest", "orders", "--orders", "s3://bucket/orders.csv", "--trades", "https://example.com/t.csv", "--nbbo", str(file))
+    (run,) = published(kafka_settings)
+    given = run.request
+    assert (given["orders"], given["trades"], given["nbbo"]) == ("s3://bucket/orders.csv", "https://example.com/t.csv", str(file))
+
+
 def test_what_the_command_asks_for_the_fetcher_does(kafka_settings: Kafka, tickplant: Tickplant, file: Path) -> None:
     async def carry_out(run_id: str) -> Run:
         async with runs.fetching(kafka_settings, file.parent):
@@ -86,6 +93,10 @@ def test_frames_have_their_provider_s_source(kafka_settings: Kafka, tickplant: T
     [
         (("prices", "{file}.absent", "--source", "a"), "there is no file {file}.absent"),
         (("prices", "{folder}", "--source", "a"), "{folder} is not a file"),
+        (
+            ("orders", "--nbbo", "s3://bucket"),
+            "s3://bucket is no address of a file, like s3://bucket/folder/trades.csv or https://data.example.com/trades.csv",
+        ),
         (("prices", "{file}", "--source", "A b"), "--source 'A b' must be lower-case letters, digits and dashes, at most 64"),
         (("prices", "{file}", "--source", "a", "--column", "px"), "--column 'px' must be our name = the file's, like price=px"),
         (("frames", "{file}", "--provider", "mtgox"), "--provider 'mtgox' is none of {venues}"),

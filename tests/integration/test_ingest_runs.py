@@ -154,7 +154,7 @@ async def test_a_file_that_was_changed_before_its_run_was_resumed_fails_it(kafka
     await runs.ask(kafka_settings, run)
     async with runs.fetching(kafka_settings, tmp_path):
         last = await runs.ended(kafka_settings, run.run_id)
-    assert last.message == "the file is not the one that the run began with: its size or modification time changed; ingest it again"
+    assert last.message == "the file is not the one that the run began with: it was changed meanwhile; ingest it again"
     marked = await runs.markers(kafka_settings)
     assert sorted(marked) == list(range(MARKET_RAW.partitions)), "nobody knows which partitions the first attempt used"
     assert {there.status for (there,) in marked.values()} == {"aborted"}

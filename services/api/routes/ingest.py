@@ -25,7 +25,7 @@ POLL_SECONDS = 0.1
 
 
 class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The request: paths that the fetcher may read, or http(s) addresses that it may ask."""
+    """The request: paths that the fetcher may read, or addresses that it may ask, http(s) or s3://bucket/key."""
 
     orders_url: str
     trades_url: str

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-File = Annotated[Path, typer.Argument(help="The file, plain or gzip; the fetcher must be allowed to read its folder.", show_default=False)]
+ADDRESS = re.compile(r"(https?://[^/\s]+/|s3://[^/\s]+/)\S+", re.IGNORECASE)
+File = Annotated[
+    str,
+    typer.Argument(
+        help="The file, plain or gzip, or its address (https://… or s3://bucket/key); the fetcher must be allowed to read it.",
+        show_default=False,
+    ),
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Show progress, then the ledger; exit code 1 if the run failed.")]
 
 
@@ -47,7 +54,7 @@ def prices(
     from shared.runs import PricesRequest
 
     request = PricesRequest(
-        str(_existing(file)),
+        _existing(file),
         symbol or None,
         dict(_mapping(given) for given in column or []),
         next(csv.reader([header])) if header else [],
@@ -72,7 +79,7 @@ def frames(
     name = _named(source or provider)
     if name != provider and not name.startswith(f"{provider}-"):
         raise terminal.fail(f"--source {name!r} must be {provider!r} or begin with '{provider}-': it tells how the frames are read")
-    _ask("frames", name, FramesRequest(str(_existing(file)), provider), wait=wait)
+    _ask("frames", name, FramesRequest(_existing(file), provider), wait=wait)
 
 
 def events(
@@ -85,7 +92,7 @@ def events(
 
     if output is not None and output.exists() and not output.is_dir():
         raise terminal.fail(f"--output {output} is no folder")
-    found, ended = _ask("events", "events", EventsRequest(str(_existing(file))), wait=wait or output is not None)
+    found, ended = _ask("events", "events", EventsRequest(_existing(file)), wait=wait or output is not None)
     if output is not None:
         _write(found, ended, output)
 
@@ -108,18 +115,16 @@ def _write(found: Settings, run: dict[str, Any], folder: Path) -> None:
 
 
 def orders(
-    orders: Annotated[Path | None, typer.Option(help="Orders.", show_default=False)] = None,
-    trades: Annotated[Path | None, typer.Option(help="Executions of orders.", show_default=False)] = None,
-    nbbo: Annotated[Path | None, typer.Option(help="National best bids and offers.", show_default=False)] = None,
+    orders: Annotated[str, typer.Option(help="Orders.", show_default=False)] = "",
+    trades: Annotated[str, typer.Option(help="Executions of orders.", show_default=False)] = "",
+    nbbo: Annotated[str, typer.Option(help="National best bids and offers.", show_default=False)] = "",
     timezone: Annotated[str, typer.Option(help="The zone of timestamps that name none, like America/New_York.")] = "UTC",
     wait: Wait = False,
 ) -> None:
-    """Ingest CSV files of orders, executions and quotes, one of each or some of them."""
+    """Ingest CSV files (or their addresses) of orders, executions and quotes, one of each or some of them."""
     from shared.runs import OrdersRequest
 
-    given: dict[str, Any] = {
-        name: str(_existing(path)) for name, path in (("orders", orders), ("trades", trades), ("nbbo", nbbo)) if path is not None
-    }
+    given: dict[str, Any] = {name: _existing(path) for name, path in (("orders", orders), ("trades", trades), ("nbbo", nbbo)) if path}
     if not given:
         raise terminal.fail("give at least one of --orders, --trades and --nbbo")
     _ask("orders", "orders", OrdersRequest(timezone=timezone, **given), wait=wait)
@@ -135,10 +140,18 @@ def _ask(kind: RowKind, source: str, request: object, *, wait: bool) -> tuple[Se
     return found, ended
 
 
-def _existing(file: Path) -> Path:
+def _existing(given: str) -> str:
+    """The file's full path; an address as it is, since only the fetcher knows what it may fetch."""
+    if "://" in given:
+        if ADDRESS.fullmatch(given) is None:
+            raise terminal.fail(
+                f"{given} is no address of a file, like s3://bucket/folder/trades.csv or https://data.example.com/trades.csv"
+            )
+        return given
+    file = Path(given)
     if not file.is_file():
         raise terminal.fail(f"{file} is not a file" if file.exists() else f"there is no file {file}")
-    return file.resolve()
+    return str(file.resolve())
 
 
 def _named(source: str) -> str:

@@ -40,6 +40,7 @@ def test_a_service_is_told_its_own_port_and_where_everything_is(tmp_path: Path) 
     assert told["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:7000"
     assert told["DATABASE_URL"].startswith("postgresql://tickplant:")
     assert told["TICKPLANT_HOME"] == str(tmp_path)
+    assert told["FETCHER__ALLOWED_BUCKETS"] == told["S3__BUCKET"]
     assert told["PATH"] == "/bin"
 
 
