@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from services.api import problems
+from services.api import formats, problems
 from services.api.parameters import Parameter
 from services.api.protocol import Endpoint
 
@@ -80,7 +80,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
 
 def _content(endpoint: Endpoint) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": _answer(endpoint)}}
-    return content | ({"text/csv": {"schema": {"type": "string"}}} if endpoint.formats else {})
+    if endpoint.formats:
+        content[formats.CSV] = {"schema": {"type": "string"}}
+        content |= {name: {"schema": {"type": "string", "format": "binary"}} for name in (formats.PARQUET, formats.ARROW)}
+    return content
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

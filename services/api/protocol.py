@@ -43,7 +43,7 @@ class Endpoint:
     description: str = ""
     method: str = "GET"
     body: str = ""  # what a request's body is, where it has one
-    formats: bool = False  # answers CSV too, as the request's Accept says
+    formats: bool = False  # answers CSV, Parquet and Arrow too, as the request's Accept says
     told: bool = True  # its requests are operational events
 
     @property

@@ -2,7 +2,9 @@
 
 from typing import get_args
 
-from services.api import answers, intervals, pages, parameters, reader
+from starlette.responses import Response
+
+from services.api import answers, formats, intervals, pages, parameters, reader
 from services.api.candles import Filling, Place
 from services.api.parameters import KINDS, Given, Parameter
 from services.api.problems import Invalid
@@ -32,12 +34,12 @@ def query(given: Given, bounds: Api) -> tuple[Query, str]:
     return Query(symbol, source, kind, interval, start, end, limit, filling, as_of, bounds.as_of_ticks, after), scope
 
 
-async def candles(context: Context, given: Given) -> bytes:
+async def candles(context: Context, given: Given) -> Response:
     """Candles in the order (start, source)."""
     asked, scope = query(given, context.bounds)
     rows, ends_at = await reader.read(context.store, asked)
     following = None if ends_at is None else pages.next_url(given.path, given.pairs, pages.encode(scope, ends_at))
-    return answers.page(rows, following)
+    return await formats.page(given.accept, rows, answers.Candle, following)
 
 
 ENDPOINTS = (
@@ -64,5 +66,6 @@ ENDPOINTS = (
         ),
         answers.Candle,
         description="Windows whose start lies in [from, to), `from` read at the start of its window; a coarse window is always whole.",
+        formats=True,
     ),
 )

@@ -35,7 +35,7 @@ async def metrics(context: Context, given: Given) -> Response:
     rows, following = found[:limit], None
     if len(found) > limit:
         following = pages.next_url(given.path, given.pairs, pages.encode(scope, Position(rows[-1].start, rows[-1].service)))
-    return formats.page(given.accept, [records.metric(row) for row in rows], answers.Metric, following)
+    return await formats.page(given.accept, [records.metric(row) for row in rows], answers.Metric, following)
 
 
 ENDPOINTS = (

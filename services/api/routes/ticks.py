@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
-from services.api import answers, pages, parameters, queries, records
+from starlette.responses import Response
+
+from services.api import answers, formats, pages, parameters, queries, records
 from services.api.parameters import KINDS, Given
 from services.api.problems import Invalid
 from services.api.protocol import Context, Endpoint
@@ -23,7 +25,7 @@ class Position(NamedTuple):
 BEFORE_ALL = Position(0, -(2**63), "", "", "")
 
 
-async def ticks(context: Context, given: Given) -> bytes:
+async def ticks(context: Context, given: Given) -> Response:
     """Ticks with event times in [from, to), ordered by (event_time, sequence, id, source, kind)."""
     symbol = given.symbol()
     if symbol is None:
@@ -41,7 +43,7 @@ async def ticks(context: Context, given: Given) -> bytes:
         last = found[limit - 1]
         position = Position(last["event_time"], last["sequence"], last["id"], last["source"], last["kind"])
         following = pages.next_url(given.path, given.pairs, pages.encode(scope, position))
-    return answers.page([records.tick(row) for row in found[:limit]], following)
+    return await formats.page(given.accept, [records.tick(row) for row in found[:limit]], answers.Tick, following)
 
 
 ENDPOINTS = (
@@ -59,5 +61,6 @@ ENDPOINTS = (
             parameters.CURSOR,
         ),
         answers.Tick,
+        formats=True,
     ),
 )
