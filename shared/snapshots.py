@@ -5,7 +5,7 @@ A price is in dollars; one of a tether counts as such here, and is flagged.
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -85,7 +85,7 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def attempts(told: dict[str, Any]) -> list[Attempt]:
+def attempts(told: Mapping[str, Any]) -> list[Attempt]:
     """The attempts of a `document` that came as JSON, its numbers read as decimals or strings."""
     found = []
     for attempt in told["attempts"]:

@@ -264,9 +264,10 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class RunCounts(Run, frozen=True):
-    """A run with its result and its ledger: received = stored + duplicate + rejected once it is finished."""
+    """A run with its result, its files and its ledger: received = stored + duplicate + rejected once it is finished."""
 
     result: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
+    output_files: dict[str, str]
     received: int
     stored: int
     duplicate: int

@@ -151,7 +151,7 @@ SELECT {_RUN} FROM runs
 WHERE ($1::timestamptz IS NULL OR (requested_at, run_id) < ($1, $2)) ORDER BY requested_at DESC, run_id DESC LIMIT $3"""
 
 RUN = f"""
-SELECT {_RUN}, result::text, t.received, l.stored, l.duplicate, l.rejected, l.late, d.reasons, d.counts
+SELECT {_RUN}, result::text, (f.files || views)::text, t.received, l.stored, l.duplicate, l.rejected, l.late, d.reasons, d.counts
 FROM runs
 CROSS JOIN LATERAL (SELECT coalesce(sum(received), 0)::bigint
     + (SELECT count(*) FROM dead_letters WHERE run = run_id AND origin LIKE 'fetcher/%') AS received
@@ -165,6 +165,11 @@ CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(reason ORDER BY reason), '{{}}') AS reasons, coalesce(array_agg(n ORDER BY reason), '{{}}') AS counts
     FROM (SELECT reason, count(*) AS n FROM dead_letters WHERE run = run_id GROUP BY reason) r
 ) d
+CROSS JOIN LATERAL (
+    SELECT jsonb_strip_nulls(jsonb_build_object('fills', max(fills_path), 'summary', max(summary_path),
+                                                'fills_uri', max(fills_uri), 'summary_uri', max(summary_uri))) AS files
+    FROM outputs WHERE run = run_id
+) f
 WHERE run_id = $1"""
 
 _METRICS = """
@@ -187,7 +192,7 @@ _NULLED = """
 SELECT field, count(*) FROM service_events, unnest(nulled) AS field WHERE nulled <> '{{}}' AND {run} GROUP BY field ORDER BY field"""
 NULLED, NULLED_OF_RUN = _NULLED.format(run="$1::text IS NULL"), _NULLED.format(run="run = $1")
 
-OUTPUT = "SELECT fills_path, summary_path, fills, summary FROM outputs WHERE run = $1 AND written_at IS NOT NULL"
+OUTPUT = "SELECT fills_path, summary_path, fills_uri, summary_uri, fills, summary FROM outputs WHERE run = $1 AND written_at IS NOT NULL"
 RUN_STATE = "SELECT status, message, request::text FROM runs WHERE run_id = $1"
 
 CHECK = "SELECT 1 FROM latest LIMIT 1"

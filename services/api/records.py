@@ -176,10 +176,12 @@ def run(row: Record) -> answers.Run:
 
 def counted_run(row: Record) -> answers.RunCounts:
     """A row of RUN."""
-    result, received, stored, duplicate, rejected, late, reasons, counts = row[13:]
+    result, files, received, stored, duplicate, rejected, late, reasons, counts = row[13:]
     ledger = {"received": received, "stored": stored, "duplicate": duplicate, "rejected": rejected, "late": late}
     by_reason = dict(zip(reasons, counts, strict=True))
-    return answers.RunCounts(**_run(row), result=msgspec.Raw(result.encode()), **ledger, rejected_by_reason=by_reason)
+    output_files = msgspec.json.decode(files, type=dict[str, str])
+    run_result = msgspec.Raw(result.encode())
+    return answers.RunCounts(**_run(row), result=run_result, output_files=output_files, **ledger, rejected_by_reason=by_reason)
 
 
 def _run(row: Record) -> dict[str, Any]:

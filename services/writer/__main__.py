@@ -15,6 +15,7 @@ from services.writer.runner import Runner
 from services.writer.sinks.postgres import PostgresSink
 from services.writer.sinks.s3 import Archiver
 from services.writer.verify import verify
+from services.writer.views import Viewer
 from shared import settings as settings_module
 from shared.errors import Rejected, Unavailable
 from shared.service import Main, run
@@ -37,6 +38,8 @@ async def store(settings: Settings, health: Health, stop: asyncio.Event) -> None
         group.create_task(Outputs(settings, health).run(stop))
         group.create_task(Audit(settings, health).run(stop))
         group.create_task(Files(settings, health).run(stop))
+        if settings.s3.bucket:
+            group.create_task(Viewer(settings, health).run(stop))
 
 
 async def archive(settings: Settings, health: Health, stop: asyncio.Event) -> None:

@@ -11,11 +11,30 @@ from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
 
 IDLE_SECONDS = 0.25
+LEAVE_SECONDS = 5.0
 One = Callable[[Connection], Awaitable[bool]]  # does a piece of work; says whether there was one
 
 
 async def keep(database: Database, health: Health, loop: str, what: str, one: One, stop: asyncio.Event) -> None:
-    """Does `one` until `stop`, as the `loop` of that name in the health; waits out what is unavailable, told as `what`."""
+    """Does `one` until `stop`, as the `loop` of that name in the health; waits out what is unavailable, told as `what`.
+
+    A piece that is not done soon after `stop` is given up: it is there for whoever comes next.
+    """
+    work = asyncio.create_task(_work(database, health, loop, what, one, stop))
+    leaving = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({work}, timeout=LEAVE_SECONDS)
+        for ended in done:
+            ended.result()
+    finally:
+        leaving.cancel()
+        if not work.done():
+            work.cancel()
+            await asyncio.wait({work})
+
+
+async def _work(database: Database, health: Health, loop: str, what: str, one: One, stop: asyncio.Event) -> None:
     attempt = 0
     while not stop.is_set():
         try:

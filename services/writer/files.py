@@ -41,15 +41,15 @@ class Files:
             run = await daily.wanted(connection)
             if run is None:
                 return False
-            asked, tickers = _asked(run["request"])
+            wanted, tickers = asked(run["request"])
             count = 0
-            if asked is not None and run["status"] == "finished":
+            if wanted is not None and run["status"] == "finished":
                 for ticker in tickers:
-                    found = await daily.between(connection, run["source"], ticker, asked.start, asked.end)
+                    found = await daily.between(connection, run["source"], ticker, wanted.start, wanted.end)
                     await asyncio.to_thread(self._write_days, ticker, found)
                     self._health.beat("files")
                     count += len(found)
-            await asyncio.to_thread(_write, self._folder / "runs" / f"{run['run_id']}.json", _summary(dict(run), asked, tickers))
+            await asyncio.to_thread(_write, self._folder / "runs" / f"{run['run_id']}.json", summary(dict(run), wanted, tickers))
             await daily.written(connection, run["run_id"])
         log().info("files of a daily run written", run_id=run["run_id"], days=count)
         return True
@@ -59,16 +59,16 @@ class Files:
             _write(self._folder / "daily" / ticker / f"{day.day}.json", days.spelled(day, revision))
 
 
-def _asked(request: str) -> tuple[DailyRequest | None, list[str]]:
+def asked(request: str) -> tuple[DailyRequest | None, list[str]]:
     """The request and its canonical tickers; of one that could not be read, none: its run has failed."""
     try:
-        asked = msgspec.json.decode(request, type=DailyRequest)
-        return asked, sorted(set(map(symbols.canonical, asked.tickers)))
+        found = msgspec.json.decode(request, type=DailyRequest)
+        return found, sorted(set(map(symbols.canonical, found.tickers)))
     except (msgspec.MsgspecError, Rejected):
         return None, []
 
 
-def _summary(run: Mapping[str, Any], asked: DailyRequest | None, tickers: list[str]) -> dict[str, Any]:
+def summary(run: Mapping[str, Any], asked: DailyRequest | None, tickers: list[str]) -> dict[str, Any]:
     """What `runs/<run_id>.json` says. `rows`: days in the range that have a bar; `bars`: those stored, with the sessions before them."""
     result = json.loads(run["result"])
     span = {"from": asked.start.isoformat(), "to": asked.end.isoformat(), "sessions": _sessions(asked.start, asked.end)} if asked else {}
@@ -94,9 +94,14 @@ def _sessions(first: date, last: date) -> dict[str, Any]:
     return {**days.sessions(first, last), "closed": closed}
 
 
-def _write(path: Path, document: Mapping[str, Any]) -> None:
+def document(told: Mapping[str, Any]) -> bytes:
+    """The bytes of a file of JSON."""
+    return (json.dumps(told, indent=2) + "\n").encode()
+
+
+def _write(path: Path, told: Mapping[str, Any]) -> None:
     """The file under its name only once it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    unfinished.write_bytes(document(told))
     unfinished.replace(path)

@@ -1,6 +1,7 @@
 """Writes the files of finished runs: CSV and Parquet in a folder of the run's own, and the plain names that lead to the latest.
 
 A run's files are written once its end is stored, by whichever writer finds them missing; a writer that dies leaves them to the next.
+Where a bucket is set they are done once they are there too, as `outputs/<run_id>/…`.
 """
 
 import asyncio
@@ -20,10 +21,13 @@ from services.writer.beside import keep
 from services.writer.sinks.postgres import outputs
 from services.writer.sinks.postgres.connection import Connection
 from services.writer.tables import Table
+from shared.archive.store import Store
+from shared.archive.views import Views, uri
 from shared.settings import Settings
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
 
+KINDS = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 _MONEY = pa.decimal128(38, 18)
 _LARGEST = Decimal(10) ** 20  # what has more digits before the point is null in Parquet; the CSV has it
 
@@ -33,6 +37,7 @@ class Outputs:
 
     def __init__(self, settings: Settings, health: Health) -> None:
         self._database, self._folder, self._health = settings.database, settings.writer.output_folder, health
+        self._s3, self._views = settings.s3, Views(settings.database.schema_name)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Writes until `stop`; waits out what is unavailable."""
@@ -48,9 +53,22 @@ class Outputs:
             fills = await self._write(connection, outputs.FILLS, tables.FILLS, run, folder)
             summary = await self._write(connection, outputs.SUMMARY, tables.SUMMARY, run, folder)
             paths = [str(self._folder / f"{table.name}.csv") for table in (tables.FILLS, tables.SUMMARY)]
-            await outputs.done(connection, run, (fills, summary), (paths[0], paths[1]))
+            uris = await self._copied(run, folder) if self._s3.bucket else [None, None]
+            await outputs.done(connection, run, (fills, summary), (paths[0], paths[1]), (uris[0], uris[1]))
         log().info("files of a run written", run_id=run, fills=fills, summary=summary)
         return True
+
+    async def _copied(self, run: str, folder: Path) -> list[str | None]:
+        """Puts the run's files into S3; the addresses of the CSVs."""
+        uris: list[str | None] = []
+        async with Store(self._s3) as store:
+            for table in (tables.FILLS, tables.SUMMARY):
+                for suffix, kind in KINDS.items():
+                    name = f"{table.name}.{suffix}"
+                    await store.upload(self._views.output(run, name), folder / name, kind)
+                    self._health.beat("outputs")
+                uris.append(uri(store.bucket, self._views.output(run, f"{table.name}.csv")))
+        return uris
 
     async def _write(self, connection: Connection, sql: str, table: Table, run: str, folder: Path) -> int:
         """Both files of a table, under their names only once they are whole; returns how many rows they have."""
@@ -60,7 +78,7 @@ class Outputs:
                 self._health.beat("outputs")
                 await asyncio.to_thread(files.add, [table.row(dict(row)) for row in rows])
                 count += len(rows)
-        for suffix in ("csv", "parquet"):
+        for suffix in KINDS:
             name = f"{table.name}.{suffix}"
             (folder / f".{name}").replace(folder / name)
             _point(self._folder / name, Path(run) / name)

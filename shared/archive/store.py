@@ -8,12 +8,14 @@ import base64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aioboto3
 from aiobotocore.config import AioConfig
 from aiohttp import ClientError as HttpError
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.errors import Unavailable
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5
 PIECE = 1024 * 1024
+PARTS = TransferConfig(max_concurrency=2, max_io_queue=2)  # of 8 MiB, in memory
+SLOWEST_BYTES = 256 * 1024  # a second, of a large upload
 
 
 class Object(NamedTuple):
@@ -125,6 +129,12 @@ class Store:
         """Makes or replaces an object that is derived from others."""
         async with _quiet(key, self._seconds):
             await self._connected().put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+
+    async def upload(self, key: str, path: Path, content_type: str) -> None:
+        """Makes or replaces an object of a file's bytes, large as it may be: in parts."""
+        size = (await asyncio.to_thread(path.stat)).st_size
+        async with _quiet(key, self._seconds + size / SLOWEST_BYTES):
+            await self._connected().upload_file(str(path), self.bucket, key, ExtraArgs={"ContentType": content_type}, Config=PARTS)
 
     async def head(self, key: str) -> tuple[Object, dict[str, str]]:
         """The object's size and time, and its metadata; raises `Missing`."""

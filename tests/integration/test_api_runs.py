@@ -70,6 +70,7 @@ async def test_a_run_shows_its_ledger_and_its_rejections_by_reason(database_url:
         unknown = await api.http.get("/runs/nobody")
     counts = {
         "result": {},
+        "output_files": {},
         "received": 7,
         "stored": 3,
         "duplicate": 1,
@@ -78,7 +79,7 @@ async def test_a_run_shows_its_ledger_and_its_rejections_by_reason(database_url:
         "rejected_by_reason": {"bad_price": 2, "bad_row": 1},
     }
     assert {**finished, "request": None} == {**FINISHED, **counts, "request": None}
-    assert [running[name] for name in counts] == [{}, 0, 0, 0, 0, 0, {}]
+    assert [running[name] for name in counts] == [{}, {}, 0, 0, 0, 0, 0, {}]
     assert (running["finished_at"], running["message"]) == (None, "no such file")
     assert unknown.status_code == 404
     assert unknown.headers["content-type"] == "application/problem+json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import gzip
 import shutil
@@ -18,16 +19,18 @@ import polars as pl
 import pytest
 
 from deploy.simulator import orderflow
+from shared.archive.store import Store
 from shared.settings import Kafka
 from tests.architecture.sources import ROOT
-from tests.fixtures import desk, execution
+from tests.fixtures import archive, desk, execution
+from tests.fixtures.servers import Server
 from tests.system.services import Services
 
 SAMPLES = {name: ROOT / "data" / f"{name}_sample.csv" for name in ("orders", "trades", "nbbo")}
 
 
 @pytest.fixture
-def services(kafka_settings: Kafka, database_url: str, tmp_path: Path) -> Iterator[Services]:
+def services(kafka_settings: Kafka, database_url: str, tmp_path: Path, s3: Server, s3_bucket: str) -> Iterator[Services]:
     (tmp_path / "data").mkdir()
     for path in SAMPLES.values():
         shutil.copy(path, tmp_path / "data")
@@ -38,6 +41,8 @@ def services(kafka_settings: Kafka, database_url: str, tmp_path: Path) -> Iterat
         FETCHER__ALLOWED_FOLDERS=str(tmp_path / "data"),
         FETCHER__ALLOWED_HOSTS="localhost",
         FETCHER__ALLOW_PRIVATE_ADDRESSES="true",
+        FETCHER__ALLOWED_BUCKETS=s3_bucket,
+        **{**s3.environment, "S3__BUCKET": s3_bucket},
     ) as found:
         yield found
 
@@ -112,6 +117,16 @@ def test_what_is_wrong_with_a_file_fails_the_run_with_its_reason(services: Servi
         assert said in response.json()["detail"], what
 
 
+async def put(s3: Server, bucket: str, key: str, body: bytes) -> None:
+    async with Store(archive.settings(s3.environment, bucket)) as store:
+        await store.put(key, body)
+
+
+async def get(s3: Server, bucket: str, key: str) -> bytes:
+    async with Store(archive.settings(s3.environment, bucket)) as store:
+        return await store.get(key)
+
+
 class Handler(SimpleHTTPRequestHandler):
     """Serves a folder; `/away` leads to another host."""
 
@@ -135,9 +150,22 @@ def server(tmp_path: Path) -> Iterator[str]:
     found.shutdown()
 
 
-def test_files_are_fetched_from_allowed_hosts_and_no_redirect_leads_elsewhere(services: Services, server: str) -> None:
-    urls = {name: f"{server}/{path.name}" for name, path in SAMPLES.items()}
-    assert post(services, urls).status_code == 200
+def test_files_are_fetched_from_allowed_hosts_and_buckets_and_no_redirect_leads_elsewhere(
+    services: Services, server: str, s3: Server, s3_bucket: str
+) -> None:
+    asyncio.run(put(s3, s3_bucket, "in/nbbo.csv", SAMPLES["nbbo"].read_bytes()))
+    urls = {name: f"{server}/{path.name}" for name, path in SAMPLES.items()} | {"nbbo": f"s3://{s3_bucket}/in/nbbo.csv"}
+    answer = post(services, urls)
+    assert answer.status_code == 200, answer.text
+    run_id, files = answer.json()["run_id"], answer.json()["output_files"]
+    for name, plain in (("fills", "fills_normalized"), ("summary", "order_summary")):
+        assert files[f"{name}_uri"] == f"s3://{s3_bucket}/outputs/{run_id}/{plain}.csv"
+        for local in (Path(files[name]), Path(files[name]).with_suffix(".parquet")):
+            assert asyncio.run(get(s3, s3_bucket, f"outputs/{run_id}/{local.name}")) == local.read_bytes()
+    known = httpx.get(f"http://127.0.0.1:{services.api_port}/runs/{run_id}").json()["output_files"]
+    assert known.items() >= files.items()
+    gone = post(services, {**urls, "nbbo": f"s3://{s3_bucket}/in/none.csv"})
+    assert gone.json()["detail"].endswith(f"failed: nbbo: cannot fetch s3://{s3_bucket}/in/none.csv: there is no such object")
     away = post(services, {**urls, "orders": f"{server}/away"})
     assert (away.status_code, "elsewhere.test is no host that the fetcher may ask" in away.json()["detail"]) == (422, True)
     missing = post(services, {**urls, "orders": f"{server}/none.csv"})

@@ -7,7 +7,7 @@ from typing import Any
 from tests.system.store import query
 
 ORIGIN = ("epoch", "raw_partition", "raw_offset", "raw_index", "origin")
-LOADED = ("loaded_at", "written_at", "finished_at", "updated_at")
+LOADED = ("loaded_at", "written_at", "finished_at", "updated_at", "views_at")
 TABLES: dict[str, tuple[str, ...]] = {
     "ticks": (),
     "candles": (),
@@ -23,7 +23,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "fills": ("revision",),
     "sources": (),
     "source_gaps": (),
-    "runs": ("attempts",),
+    "runs": ("attempts", "views"),
     "ledger": (),
     "dead_letters": ("cluster", "partition", "offset"),
     "outputs": ("requested_at",),

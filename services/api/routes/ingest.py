@@ -33,11 +33,13 @@ class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timezone: str = "UTC"
 
 
-class Files(msgspec.Struct, frozen=True):
-    """Where the files of the run are, as the writer names them."""
+class Files(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the files of the run are, as the writer names them; where it has a bucket, also there."""
 
     fills: str
     summary: str
+    fills_uri: str | None = None
+    summary_uri: str | None = None
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -87,8 +89,8 @@ async def _wait(context: Context, run_id: str) -> Response:
     deadline = time.monotonic() + context.bounds.ingest_wait_seconds
     while True:
         if written := await context.store.fetch(queries.OUTPUT, run_id):
-            fills_path, summary_path, fills, summary = written[0]
-            done = Ingested("ok", Files(fills_path, summary_path), Rows(fills, summary), run_id)
+            *places, fills, summary = written[0]
+            done = Ingested("ok", Files(*places), Rows(fills, summary), run_id)
             return _answer(HTTPStatus.OK, done, location)
         state = await context.store.fetch(queries.RUN_STATE, run_id)
         if state and state[0]["status"] == "failed":

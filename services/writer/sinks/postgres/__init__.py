@@ -4,6 +4,7 @@
 `candles`, `closings`, `runs`, `ledger` write their tables; `outbox` keeps what must still be published. `operations` does the same for
 operational events, on `aggregates`, the statements that any aggregate's tables share; `trading` for orders, executions and
 quotes, on `quotes` (prices), `fills`, `orders` (summaries), `trading_rows` (staging), `trading_outbox` and `outputs` (files of runs).
+`views` says which runs' views in S3 are to be written.
 """
 
 from services.writer.sinks.postgres.sink import PostgresSink

@@ -9,7 +9,10 @@ from shared.trading.versions import VOID
 
 CHUNK = 2_000
 _NEXT = "SELECT run FROM outputs WHERE written_at IS NULL ORDER BY requested_at, run LIMIT 1 FOR UPDATE SKIP LOCKED"
-_DONE = "UPDATE outputs SET written_at = now(), fills = $2, summary = $3, fills_path = $4, summary_path = $5 WHERE run = $1"
+_DONE = """
+UPDATE outputs SET written_at = now(), fills = $2, summary = $3, fills_path = $4, summary_path = $5,
+    fills_uri = $6, summary_uri = $7 WHERE run = $1
+"""
 FILLS = f"""
 SELECT f.trade_id, f.order_id, f.symbol, f.side, f.quantity, f.price, f.event_time, f.destination, f.quote_time, f.bid, f.ask, f.pi_dollars,
        o.symbol AS order_symbol, o.side AS order_side, o.event_time AS order_time, o.limit_price,
@@ -37,6 +40,8 @@ async def read(connection: Connection, sql: str, run: str) -> AsyncIterator[Sequ
         yield rows
 
 
-async def done(connection: Connection, run: str, counts: tuple[int, int], paths: tuple[str, str]) -> None:
-    """The run's files are there."""
-    await connection.execute(_DONE, run, *counts, *paths)
+async def done(
+    connection: Connection, run: str, counts: tuple[int, int], paths: tuple[str, str], uris: tuple[str | None, str | None]
+) -> None:
+    """The run's files are there: fills and summary."""
+    await connection.execute(_DONE, run, *counts, *paths, *uris)

@@ -24,11 +24,11 @@ UPDATE runs SET run_kind = $2, source = $3, requested_at = $4, updated_at = $5, 
     bytes_total = $9, attempts = $10,
     message = CASE WHEN $11 = '' AND status IN ('finished', 'failed') THEN message ELSE $11 END,
     status = CASE WHEN status IN ('finished', 'failed') THEN status ELSE $12 END,
-    finished_at = CASE WHEN $12 = 'failed' AND finished_at IS NULL THEN $5 ELSE finished_at END
+    finished_at = CASE WHEN $12 = 'failed' AND finished_at IS NULL THEN $5 ELSE finished_at END, views_at = NULL
 WHERE run_id = $1 AND updated_at <= $5
 """
 # A run's end may be stored before its last result, and what the store says of that end has none: neither takes a result away.
-_RESULT = "UPDATE runs SET result = $2 WHERE run_id = $1 AND (result = '{}' OR updated_at <= $3)"
+_RESULT = "UPDATE runs SET result = $2, views_at = NULL WHERE run_id = $1 AND (result = '{}' OR updated_at <= $3)"
 _MARK = """
 INSERT INTO run_markers (run, raw_partition, topic, partition, expected, status) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
 """
@@ -38,7 +38,7 @@ WHERE run = ANY($1) GROUP BY run HAVING count(*) >= max(expected)
 """
 _FINISH = """
 UPDATE runs SET status = CASE WHEN $2 THEN 'failed' ELSE 'finished' END, finished_at = clock_timestamp(), sent = greatest(sent, $3),
-    message = CASE WHEN message = '' THEN $4 ELSE message END
+    message = CASE WHEN message = '' THEN $4 ELSE message END, views_at = NULL
 WHERE run_id = $1 AND status <> 'finished' RETURNING *
 """
 _RELEASE = "DELETE FROM candle_runs WHERE run = $1 RETURNING source, symbol, kind, start"
