@@ -1,4 +1,4 @@
-"""`tickplant archive list|head|get|put`: the objects of the archive.
+"""`tickplant archive list|head|get|put|export`: the objects of the archive.
 
 Invariant: nothing of the archive is ever overwritten or removed here; `put` brings back an object that was lost, and nothing else.
 """
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     group.command()(head)
     group.command()(get)
     group.command()(put)
+    group.command()(export)
     app.add_typer(group, name="archive")
 
 
@@ -76,6 +77,37 @@ def put(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="
     if not _run(runs.settings(), _put, key, body, span.metadata()):
         raise terminal.fail(f"{key} is there already: objects are never overwritten")
     terminal.say(f"{key}: offsets [{span.first}, {span.end}), {span.records:,} records")
+
+
+def export(
+    topic: Annotated[str, typer.Argument(help="A topic, like market.raw.v1.")],
+    to: Annotated[Path, typer.Argument(help="The file of CSV to write.")],
+    since: Annotated[str, typer.Option(help="Only records stamped at or after, like 2026-01-05T14:30:00Z.")] = "",
+    until: Annotated[str, typer.Option(help="Only records stamped before.")] = "",
+    cluster: Annotated[str, typer.Option(help="Whose archive, where it has several.")] = "",
+) -> None:
+    """Write a topic's records as CSV, from which `replay --from csv` brings them back byte for byte."""
+    from services.cli import lines
+    from services.cli.commands import replay
+    from services.cli.feeds import Hole
+
+    found, topics = runs.settings(), replay.topics_of([topic])
+    span = replay.ms(since, "--since"), replay.ms(until, "--until")
+
+    async def write(store: Any) -> int:
+        feeds = await replay.archived_feeds(store, found.kafka, cluster, topics, span)
+        unfinished = to.with_name(f".{to.name}.part")
+        with unfinished.open("w", encoding="utf-8", newline="") as out:
+            count = await lines.export(feeds, *span, out)
+        unfinished.replace(to)
+        return count
+
+    try:
+        terminal.say(f"{to}: {_run(found, write):,} records")
+    except Hole as fault:
+        raise terminal.fail(str(fault)) from None
+    except OSError as fault:
+        raise terminal.fail(f"{to}: {fault.strerror}") from None
 
 
 def _run(found: Settings, ask: Any, *arguments: Any) -> Any:

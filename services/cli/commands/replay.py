@@ -1,4 +1,4 @@
-"""`tickplant replay`: records of the archive or of a topic, byte for byte into empty or prefixed topics.
+"""`tickplant replay`: records of the archive, of a topic or of a CSV, byte for byte into empty or prefixed topics.
 
 Invariant: nothing is written to a topic that has records, and the archive is only read.
 """
@@ -9,6 +9,8 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -31,8 +33,12 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    source: Annotated[Literal["s3", "topic"], typer.Option("--from", help="The archive, or the topics of this cluster.")] = "s3",
-    topic: Annotated[list[str] | None, typer.Option(help="Repeatable; by default all that a recovery needs.")] = None,
+    source: Annotated[
+        Literal["s3", "topic", "csv"],
+        typer.Option("--from", help="The archive, the topics of this cluster, or a file that `archive export` wrote."),
+    ] = "s3",
+    file: Annotated[Path | None, typer.Option(help="The file of --from csv.", exists=True, dir_okay=False)] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="Repeatable; by default all that a recovery needs, or all of the file.")] = None,
     since: Annotated[str, typer.Option(help="Only records stamped at or after, like 2026-01-05T14:30:00Z.")] = "",
     until: Annotated[str, typer.Option(help="Only records stamped before.")] = "",
     speed: Annotated[float, typer.Option(min=0, help="Times the pace at which they came; 0: as fast as can be.")] = 0,
@@ -42,24 +48,29 @@ def replay(
 ) -> None:
     """Replay the archive: with no --topic, what rebuilds an empty Kafka and an empty Postgres."""
     from services.cli.feeds import Hole
+    from services.cli.lines import Unreadable
     from services.cli.replay import NotEmpty
     from shared.errors import Unavailable
 
     if source == "topic" and not into:
         raise terminal.fail("--from topic needs --into PREFIX: a topic cannot be replayed into itself")
+    if (source == "csv") != (file is not None):
+        raise terminal.fail("--from csv needs --file, and nothing else takes one")
     found = runs.settings()
-    span = _ms(since, "--since"), _ms(until, "--until")
+    span = ms(since, "--since"), ms(until, "--until")
     try:
-        asyncio.run(_replay(found, source, _topics(topic), span, speed, into, cluster, wait))
+        asyncio.run(_replay(found, file or source, topics_of(topic), span, speed, into, cluster, wait))
     except (NotEmpty, Hole) as fault:
         raise terminal.fail(str(fault)) from None
+    except Unreadable as fault:
+        raise terminal.fail(f"{file}: {fault}") from None
     except Unavailable as fault:
         raise terminal.fail(f"{fault}; {runs.START}") from None
 
 
 async def _replay(
     found: Settings,
-    source: str,
+    source: str | Path,
     topics: list[Topic],
     span: tuple[int | None, int | None],
     speed: float,
@@ -67,6 +78,7 @@ async def _replay(
     cluster: str,
     wait: bool,
 ) -> None:
+    from services.cli import lines
     from services.cli import replay as replaying
     from services.cli.feeds import by_topic, logged, recovered
     from shared.archive.store import Store
@@ -74,12 +86,16 @@ async def _replay(
     from shared.topics import TOPICS
 
     target = found.kafka.model_copy(update={"topic_prefix": into + found.kafka.topic_prefix})
-    async with Store(found.s3) as store:
-        if source == "topic":
+    async with AsyncExitStack() as stack:
+        if isinstance(source, Path):
+            feeds = lines.feeds(source, topics)
+        elif source == "topic":
             feeds = [feed for one in topics or _recovery() for feed in await logged(found.kafka, one)]
         else:
-            feeds = await _archived(store, found.kafka, cluster, topics or _recovery(), span)
-        feeds = feeds if topics else [recovered(feed) for feed in feeds]
+            store = await stack.enter_async_context(Store(found.s3))
+            feeds = await archived_feeds(store, found.kafka, cluster, topics or _recovery(), span)
+        if not topics and not isinstance(source, Path):
+            feeds = [recovered(feed) for feed in feeds]
         if not feeds:
             raise terminal.fail("there is nothing to replay")
         for name, count in by_topic(feeds).items():
@@ -97,7 +113,8 @@ async def _replay(
     terminal.say("read by the platform; records expire again")
 
 
-async def _archived(store: Store, kafka: Kafka, cluster: str, topics: list[Topic], span: tuple[int | None, int | None]) -> list[Feed]:
+async def archived_feeds(store: Store, kafka: Kafka, cluster: str, topics: list[Topic], span: tuple[int | None, int | None]) -> list[Feed]:
+    """What the archive of that cluster, or the only one, has of the topics; raises `Hole`."""
     from services.cli.feeds import archived
 
     whose = cluster or await _only(store, kafka)
@@ -149,7 +166,8 @@ def _recovery() -> list[Topic]:
     return [RUNS, SOURCES, MARKET_RAW, TRADING_RAW, OPS_RAW, DEAD_LETTERS]
 
 
-def _topics(names: list[str] | None) -> list[Topic]:
+def topics_of(names: list[str] | None) -> list[Topic]:
+    """The topics of these names; ends the command where there is none such."""
     from shared.topics import TOPICS
 
     known = {topic.name: topic for topic in TOPICS}
@@ -158,7 +176,8 @@ def _topics(names: list[str] | None) -> list[Topic]:
     return [known[name] for name in names or []]
 
 
-def _ms(text: str, option: str) -> int | None:
+def ms(text: str, option: str) -> int | None:
+    """The time in ms; None where none is given; ends the command where it is none."""
     from shared.errors import Rejected
     from shared.time import from_iso
 
