@@ -95,6 +95,7 @@ class Writer(BaseModel):
 
     batch_records: int = Field(20_000, ge=1)
     output_folder: Path = Field(Path("output"), description="where a run of orders leaves its files")
+    retention_days: int = Field(0, ge=0, description="`maintain` drops days of ticks and quotes stored longer ago; 0: none")
     audit_seconds: float = Field(30.0, ge=1, le=3600, description="between looks at whether the store agrees with itself")
 
 

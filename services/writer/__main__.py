@@ -7,7 +7,7 @@ import sys
 
 from services.writer.audit import Audit
 from services.writer.files import Files
-from services.writer.maintain import maintain
+from services.writer.maintain import expire, maintain
 from services.writer.migrate import migrate
 from services.writer.outputs import Outputs
 from services.writer.relay import Relay
@@ -77,9 +77,12 @@ def prove(since: str, *, everything: bool) -> int:
 
 
 def upkeep() -> int:
-    """Maintains; exit code 1 where something lies in the archive that does not belong there, 2 where it did not answer."""
+    """Maintains; exit code 1 where something is left to look at, 2 where a part did not answer."""
     settings = settings_module.load()
     try:
+        tidy = asyncio.run(_expired(settings)) if settings.writer.retention_days else True
+        if not settings.s3.bucket:
+            return 0 if tidy else 1
         kept = asyncio.run(maintain(settings))
     except Unavailable as fault:
         print(f"maintain: {fault}", file=sys.stderr)
@@ -87,7 +90,18 @@ def upkeep() -> int:
     for key in kept.orphans:
         print(f"ORPHAN  {key}")
     print(f"{kept.removed} objects removed by their age, {kept.kept} kept, {len(kept.orphans)} that do not belong there")
-    return 1 if kept.orphans else 0
+    return 0 if tidy and not kept.orphans else 1
+
+
+async def _expired(settings: Settings) -> bool:
+    dropped = await expire(settings)
+    if dropped is None:
+        print("days of ticks and quotes are being dropped by another already")
+        return True
+    print(f"{dropped.days} days of ticks and quotes dropped, {dropped.rows} rows counted as expired")
+    if dropped.busy:
+        print(f"BUSY  {dropped.busy} days are still being read; run it again")
+    return not dropped.busy
 
 
 if __name__ == "__main__":

@@ -1,19 +1,25 @@
-"""`maintain`: removes objects of the archive that were stored long enough ago, and names what does not belong there.
+"""`maintain`: drops days of ticks and quotes that were loaded long enough ago, removes objects of the archive that were stored long enough
+ago, and names what does not belong there.
 
-Invariant: a chain loses its oldest objects only, in order, and never its newest; so it may run twice at once, and beside running writers.
+Invariant: a chain loses its oldest objects only, in order, and never its newest; a day's rows are counted as they are dropped. So it may
+run twice at once, and beside running writers.
 """
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from services.writer.sinks.postgres import retention
+from services.writer.sinks.postgres.connection import connect, quiet
 from shared.archive import catalog, chain
 from shared.archive.catalog import Entry
 from shared.archive.layout import named
 from shared.archive.store import Store
+from shared.backoff import delay
 from shared.bus.admin import cluster_id
 from shared.settings import Settings
-from shared.time import DAY
+from shared.time import DAY, to_datetime
 from shared.topics import TOPICS
 
 
@@ -23,6 +29,39 @@ class Kept(NamedTuple):
     removed: int
     kept: int
     orphans: list[str]
+
+
+class Dropped(NamedTuple):
+    """Days that were dropped, their rows, and days that readers were in the way of."""
+
+    days: int
+    rows: int
+    busy: int
+
+
+ATTEMPTS = 8
+
+
+async def expire(settings: Settings) -> Dropped | None:
+    """Drops the days of which nothing was stored for WRITER__RETENTION_DAYS; None where another is at it. Raises `Unavailable`."""
+    before = to_datetime(time.time_ns() // 1000 - settings.writer.retention_days * DAY)
+    connection = await connect(settings.database.url.get_secret_value(), settings.database.schema_name)
+    try:
+        with quiet():
+            if not await retention.turn(connection):
+                return None
+            dropped: list[int | None] = []
+            for table, day in await retention.mark(connection, before):
+                rows = None
+                for attempt in range(ATTEMPTS):
+                    if (rows := await retention.drop(connection, table, day)) is not None:
+                        break
+                    await asyncio.sleep(delay(attempt))
+                dropped.append(rows)
+    finally:
+        connection.terminate()
+    done = [rows for rows in dropped if rows is not None]
+    return Dropped(len(done), sum(done), len(dropped) - len(done))
 
 
 async def maintain(settings: Settings) -> Kept:

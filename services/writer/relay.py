@@ -65,8 +65,8 @@ class Relay:
         if not waiting:
             return 0
         for row in waiting:
-            for key, value in outbox.records(row):
-                producer.add(self._topics[row["topic"]], row["partition"], key, value)
+            for key, value, headers in outbox.records(row):
+                producer.add(self._topics[row["topic"]], row["partition"], key, value, headers)
         await producer.flush()
         with quiet():
             await outbox.done(connection, waiting)

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import msgspec
+from asyncpg import Record
 
 from services.api import answers, pages, parameters
 from services.api.answers import Time, iso
@@ -15,7 +16,7 @@ RUN = Parameter("run", "This run only; what came live has none", {"type": "strin
 
 
 class Count(msgspec.Struct, frozen=True):
-    """One hour of a source's run; `balanced` once everything received is accounted for."""
+    """One hour of a source's run; `balanced` once everything received is accounted for. `expired`: of those stored, no longer kept."""
 
     source: str
     run: str | None
@@ -25,6 +26,7 @@ class Count(msgspec.Struct, frozen=True):
     duplicate: int
     late: int
     rejected: int
+    expired: int
     mismatch: int
     balanced: bool
 
@@ -50,12 +52,13 @@ async def ledger(context: Context, given: Given) -> bytes:
     if len(found) > limit:
         last = found[limit - 1]
         following = pages.next_url(given.path, given.pairs, pages.encode(scope, Position(last["hour"], last["source"], last["run"])))
-    return answers.page([_count(*row) for row in found[:limit]], following)
+    return answers.page([_count(row) for row in found[:limit]], following)
 
 
-def _count(source: str, run: str, hour: int, received: int, stored: int, duplicate: int, late: int, rejected: int, mismatch: int) -> Count:
+def _count(row: Record) -> Count:
+    source, run, hour, received, stored, duplicate, late, rejected, expired, mismatch = row
     balanced = received == stored + duplicate + rejected
-    return Count(source, run or None, iso(hour), received, stored, duplicate, late, rejected, mismatch, balanced)
+    return Count(source, run or None, iso(hour), received, stored, duplicate, late, rejected, expired, mismatch, balanced)
 
 
 ENDPOINTS = (

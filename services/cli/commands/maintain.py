@@ -1,4 +1,4 @@
-"""`tickplant maintain`: removes what the archive has kept long enough, and names what does not belong there.
+"""`tickplant maintain`: removes what the store and the archive have kept long enough, and names what does not belong there.
 
 Invariant: the work is the writer's own; this only starts it on the running stack.
 """
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def maintain() -> None:
-    """Remove objects stored more than S3__RETENTION_DAYS ago. Exit code 1: something lies there that does not belong; 2: no answer."""
+    """Drop days stored more than WRITER__RETENTION_DAYS ago, and objects after S3__RETENTION_DAYS. Exit code 1: look; 2: no answer."""
     from deploy.local.settings import inherited
 
     load_environment()

@@ -20,7 +20,7 @@ def take_letters(batch: Batch, place: Place, records: Sequence[Record]) -> None:
         if control_kind(record.headers) == "marker":
             if marker := read(batch, place, record, _marker):
                 batch.markers.append((marker, place))
-        else:
+        elif header(record.headers, "error_reason") != b"expired":  # those are the writer's own, kept when they were rejected
             batch.letters.append(_letter(partition, record))
 
 

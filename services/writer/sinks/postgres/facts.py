@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, collect, counted, ledger_key
+from services.writer.expiry import Expired, Rejection, reject
 from services.writer.sinks.postgres import ticks, trading_rows
 from services.writer.sinks.postgres.trading_rows import Staged
 from shared.aggregations.candles import Key, group, whole
@@ -36,12 +37,14 @@ class Prepared:
     rows: list[bytes]
     gathered: Gathered
     trading: Staged | None
+    rejected: list[Rejection]
 
 
-def prepare(polled: Mapping[Place, Sequence[Record]], marks: Mapping[MarkKey, Origin]) -> Prepared:
-    """Decodes a batch, given the marks that the one before it leaves."""
+def prepare(polled: Mapping[Place, Sequence[Record]], marks: Mapping[MarkKey, Origin], expired: Expired) -> Prepared:
+    """Decodes a batch, given the marks that the one before it leaves, and the days that are no longer kept."""
     batch = collect(polled, marks)
-    return Prepared(batch, ticks.rows(batch.facts), gather(batch.facts.values()), trading_rows.stage(batch))
+    rejected = reject(batch, expired)
+    return Prepared(batch, ticks.rows(batch.facts), gather(batch.facts.values()), trading_rows.stage(batch), rejected)
 
 
 def among(gathered: Gathered, facts: Mapping[FactKey, Tick], new: Collection[FactKey]) -> Gathered:

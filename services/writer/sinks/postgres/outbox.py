@@ -1,14 +1,16 @@
 """What must still be published, written with the facts it tells of; only the newest value of a key waits."""
 
+import json
 from collections.abc import Iterable, Iterator
 
 import asyncpg
 import msgspec
 
+from services.writer.expiry import Rejection
 from services.writer.sinks.postgres.connection import Connection
 from shared.events import Candle, Run, ServiceMinute
 from shared.partitioning import partition
-from shared.topics import CANDLES, MINUTES, RUNS
+from shared.topics import CANDLES, DEAD_LETTERS, MINUTES, RUNS
 
 _PUT = """
 INSERT INTO outbox (topic, key, partition, value) SELECT * FROM unnest($1::text[], $2::bytea[], $3::int[], $4::bytea[])
@@ -16,7 +18,7 @@ ON CONFLICT (topic, key) DO UPDATE SET partition = excluded.partition, value = e
 """
 # Rows of some megabytes at a time, at least one.
 _NEXT = """
-SELECT topic, key, partition, value, position, bundled FROM (
+SELECT topic, key, partition, value, position, bundled, letter FROM (
     SELECT *, sum(octet_length(value)) OVER (ORDER BY position) - octet_length(value) AS before
     FROM (SELECT * FROM outbox ORDER BY position LIMIT $1) first
 ) o WHERE before < $2 ORDER BY position
@@ -27,7 +29,12 @@ DELETE FROM outbox o USING unnest($1::text[], $2::bytea[], $3::bigint[]) AS u (t
 WHERE (o.topic, o.key, o.position) = (u.t, u.k, u.p)
 """
 _encode = msgspec.json.Encoder(decimal_format="string").encode
+_LETTERS = """
+INSERT INTO outbox (topic, key, partition, value, letter)
+SELECT $1, * FROM unnest($2::bytea[], $3::int[], $4::bytea[], $5::jsonb[]) ON CONFLICT DO NOTHING
+"""
 Row = tuple[str, bytes, int, bytes]
+Headers = list[tuple[str, bytes]]
 
 
 def candle(event: Candle) -> Row:
@@ -48,14 +55,17 @@ def run(event: Run) -> Row:
     return RUNS.name, key, partition(key, RUNS.partitions), _encode(event)
 
 
-def records(row: asyncpg.Record) -> Iterator[tuple[bytes, bytes]]:
-    """The keys and values of a row."""
-    if not row["bundled"]:
-        yield row["key"], row["value"]
-        return
-    for line in row["value"].split(b"\n"):
-        key, _, value = line.partition(b"\t")
-        yield key, value
+def records(row: asyncpg.Record) -> Iterator[tuple[bytes, bytes, Headers]]:
+    """The keys, values and headers of a row."""
+    if row["letter"] is not None:
+        letter = json.loads(row["letter"])
+        yield letter["key"].encode(), row["value"], [(name, value.encode()) for name, value in letter["headers"]]
+    elif not row["bundled"]:
+        yield row["key"], row["value"], []
+    else:
+        for line in row["value"].split(b"\n"):
+            key, _, value = line.partition(b"\t")
+            yield key, value, []
 
 
 async def put(connection: Connection, rows: Iterable[Row]) -> None:
@@ -63,6 +73,12 @@ async def put(connection: Connection, rows: Iterable[Row]) -> None:
     ordered = sorted({row[:2]: row for row in rows}.values())
     if ordered:
         await connection.execute(_PUT, *(list(column) for column in zip(*ordered, strict=True)))
+
+
+async def put_letters(connection: Connection, rejected: Iterable[Rejection]) -> None:
+    """Adds dead letters, each by itself, in the order of their origins."""
+    found = sorted((r.letter.origin.encode(), r.partition, r.value, json.dumps({"key": r.key, "headers": r.headers})) for r in rejected)
+    await connection.execute(_LETTERS, DEAD_LETTERS.name, *(list(column) for column in zip(*found, strict=True)))
 
 
 async def waiting(connection: Connection, limit: int) -> list[asyncpg.Record]:

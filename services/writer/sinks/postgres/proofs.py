@@ -23,6 +23,8 @@ class Proof(NamedTuple):
 
 
 _PRICE = "CASE kind WHEN 'quote' THEN (bid + ask) * 0.5 ELSE price END"
+# What was dropped with its day cannot be folded anew: its candles stay as they were last proved.
+_EXPIRED = "SELECT day FROM expired_days WHERE of = 'ticks'"
 # Records are compared field by field, so that open and close come from the extremes by (event_time, sequence, id).
 CANDLES = f"""
 WITH folded AS (
@@ -30,7 +32,8 @@ WITH folded AS (
            max(p) AS high, min(p) AS low, sum(size) AS volume, sum(price * size) AS quote_volume,
            sum(size) FILTER (WHERE side = 'buy') AS buys, sum(size) FILTER (WHERE side = 'sell') AS sells,
            min(ROW(event_time, sequence, id, p)) AS first, max(ROW(event_time, sequence, id, p)) AS last
-    FROM (SELECT *, {_PRICE} AS p FROM ticks WHERE day >= ($1::timestamptz)::date AND kind <> 'bar') t GROUP BY 1, 2, 3, 4
+    FROM (SELECT *, {_PRICE} AS p FROM ticks WHERE day >= ($1::timestamptz)::date AND kind <> 'bar' AND day NOT IN ({_EXPIRED})) t
+    GROUP BY 1, 2, 3, 4
 )
 SELECT format('candle %s %s %s %s', source, symbol, kind, to_char(start, 'YYYY-MM-DD"T"HH24:MI"Z"')),
        CASE WHEN said IS NULL THEN format('%s ticks are stored, and no candle', ticks)
@@ -42,7 +45,8 @@ SELECT format('candle %s %s %s %s', source, symbol, kind, to_char(start, 'YYYY-M
             WHERE t.source = x.source AND t.symbol = x.symbol AND t.kind = x.kind AND t.day = x.start::date
               AND t.event_time >= x.start AND t.event_time < x.start + interval '1 minute' GROUP BY 1) o), '')
 FROM (SELECT source, symbol, kind, start, f.ticks, c.tick_count AS said FROM folded f
-      FULL JOIN (SELECT * FROM candles WHERE start >= ($1::timestamptz)::date AND kind <> 'bar') c USING (source, symbol, kind, start)
+      FULL JOIN (SELECT * FROM candles WHERE start >= ($1::timestamptz)::date AND kind <> 'bar' AND start::date NOT IN ({_EXPIRED})) c
+      USING (source, symbol, kind, start)
       WHERE (f.ticks, f.late, f.high, f.low) IS DISTINCT FROM (c.tick_count, c.late_count, c.high, c.low)
          OR (kind = 'trade' AND (f.volume, f.quote_volume, coalesce(f.buys, 0), coalesce(f.sells, 0)) IS DISTINCT FROM
                                 (c.volume, c.quote_volume, c.buy_volume, c.sell_volume))
@@ -83,6 +87,7 @@ FROM fills f LEFT JOIN LATERAL (
 ) q ON true
 WHERE f.event_time >= $1::timestamptz AND (f.quote_time, f.bid, f.ask) IS DISTINCT FROM (q.event_time, q.bid, q.ask)
   AND NOT EXISTS (SELECT FROM trading_runs r WHERE r.symbol = f.symbol)
+  AND NOT EXISTS (SELECT FROM expired_days e WHERE e.of = 'quotes' AND e.day IN (f.event_time::date, f.quote_time::date))
 ORDER BY f.trade_id LIMIT {MOST}
 """
 ORDERS = f"""
@@ -110,7 +115,7 @@ WITH counted AS (
 ), both_sides AS (
     SELECT source, hour, sum(n) AS n, sum(stored) AS stored FROM (
         SELECT source, hour, n, 0 AS stored FROM counted
-        UNION ALL SELECT source, hour, 0, stored FROM ledger WHERE source NOT IN ('orders', 'trades')
+        UNION ALL SELECT source, hour, 0, stored - expired FROM ledger WHERE source NOT IN ('orders', 'trades')
     ) u GROUP BY 1, 2
 )
 SELECT format('rows of %s', source), format('the ledger has %s stored, %s rows are there', sum(stored), sum(n))
@@ -161,6 +166,8 @@ async def snapshot(connection: Connection) -> AsyncIterator[None]:
     """One state of the store for all proofs."""
     with quiet():
         async with connection.transaction(isolation="repeatable_read", readonly=True):
+            # Before the state is taken: a partition that is dropped is gone from older states too.
+            await connection.execute("LOCK TABLE ticks, quotes IN ACCESS SHARE MODE")
             await connection.execute(f"SET LOCAL work_mem = '{MINUTES_MEMORY}'")
             await connection.execute("SET LOCAL statement_timeout = 0")
             yield

@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 
 from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, ledger_key
+from services.writer.expiry import Expired, Table
 from services.writer.protocol import Write
 from services.writer.sinks.postgres import (
     bars,
@@ -20,6 +22,7 @@ from services.writer.sinks.postgres import (
     ledger,
     operations,
     outbox,
+    retention,
     runs,
     sources,
     ticks,
@@ -32,11 +35,14 @@ from services.writer.sinks.postgres.stored import Stored
 from shared.aggregations import candles as candle_rules
 from shared.aggregations.candles import Key, fold, key
 from shared.bus.admin import cluster_id
+from shared.errors import Unavailable
 from shared.events import Origin, Tick
 from shared.records import Record
 from shared.settings import Settings
 from shared.telemetry import metrics
 from shared.topics import CANDLES, DEAD_LETTERS, FLAGS, MINUTES, OPS_EVENTS, RUNS, SOURCES, TICKS, TRADING_EVENTS
+
+TOUCH_SECONDS = 3600.0
 
 
 class PostgresSink:
@@ -49,7 +55,10 @@ class PostgresSink:
         self._connection: Connection | None = None
         self._positions = Positions("", "")
         self._marks: Mapping[MarkKey, Origin] = {}  # as the newest prepared batch leaves them
-        self._days: dict[days.Table, set[int]] = {}
+        self._days: dict[Table, set[int]] = {}
+        self._expired: Expired = {}
+        self._marked = retention.State(0, None)
+        self._touched: dict[tuple[Table, int], float] = {}
         self._known_facts = self._known_quotes = False  # the last batch had some: the next one is not copied blindly
 
     async def connect(self) -> None:
@@ -60,7 +69,7 @@ class PostgresSink:
         database = self._settings.database
         self._connection = await connect(database.url.get_secret_value(), database.schema_name)
         with quiet():
-            self._days = {"ticks": await days.known(self._connection, "ticks"), "quotes": await days.known(self._connection, "quotes")}
+            await self._load_days(self._connection)
         self._positions = Positions(cluster, self._settings.kafka.topic_prefix + "postgres")
         self._cluster = cluster
 
@@ -84,7 +93,7 @@ class PostgresSink:
 
     async def prepare(self, polled: Mapping[Place, Sequence[Record]]) -> Write:
         """In a thread of its own: meanwhile Postgres works on the batch before, and this process need only hand it over."""
-        prepared = await asyncio.to_thread(prepare, polled, self._marks)
+        prepared = await asyncio.to_thread(prepare, polled, self._marks, self._expired)
         self._marks = prepared.batch.marks
         return partial(self._write, prepared)
 
@@ -98,16 +107,38 @@ class PostgresSink:
             if prepared.trading is not None:
                 await self._make_days(connection, "quotes", prepared.trading.days)
             async with connection.transaction():
+                await self._check_days(connection)
                 await self._positions.begin(connection, batch.next_offsets.keys())
                 counts = stored.counts
                 await self._store(connection, prepared, stored)
                 await self._positions.move(connection, batch.next_offsets, batch.marks)
                 await self._settle(connection, batch, counts)
+                await self._touch_days(connection, "ticks", {fact[0] for fact in batch.facts})
+                await self._touch_days(connection, "quotes", prepared.trading.days if prepared.trading else set())
                 await ledger.add(connection, counts)
         self._positions.committed(batch.next_offsets, batch.marks)
         stored.tell(time.time())
 
-    async def _make_days(self, connection: Connection, table: days.Table, wanted: set[int]) -> None:
+    async def _load_days(self, connection: Connection) -> None:
+        """The days that have a partition, and those that are no longer kept."""
+        self._marked = await retention.state(connection)
+        self._expired = await retention.expired(connection)
+        self._days = {"ticks": await days.known(connection, "ticks"), "quotes": await days.known(connection, "quotes")}
+
+    async def _check_days(self, connection: Connection) -> None:
+        """From here on no day expires before this transaction ends; raises `Unavailable` where one has since the batch was prepared."""
+        if await retention.join(connection) != self._marked:
+            await self._load_days(connection)
+            raise Unavailable("days are no longer kept: the batch is sorted out anew")
+
+    async def _touch_days(self, connection: Connection, table: Table, stored: set[int]) -> None:
+        """Says once an hour that something is stored of a day."""
+        now = time.monotonic()
+        if told := {day for day in stored if now - self._touched.get((table, day), -TOUCH_SECONDS) >= TOUCH_SECONDS}:
+            await retention.touch(connection, table, [days.DAY_ONE + timedelta(days=day) for day in told])
+            self._touched.update({(table, day): now for day in told})
+
+    async def _make_days(self, connection: Connection, table: Table, wanted: set[int]) -> None:
         if missing := wanted - self._days[table]:
             await days.make(connection, table, missing)
             self._days[table] |= missing
@@ -116,9 +147,11 @@ class PostgresSink:
         """Facts and the aggregates of those that were new."""
         batch, counts = prepared.batch, stored.counts
         counts["duplicate"].update(batch.duplicates)
-        if batch.letters:
-            stored.letters = await ledger.letters(connection, self._cluster, batch.letters)
+        if letters := [*batch.letters, *(rejection.letter for rejection in prepared.rejected)]:
+            stored.letters = await ledger.letters(connection, self._cluster, letters)
             counts["rejected"].update(key for key, _ in stored.letters)
+        if prepared.rejected:
+            await outbox.put_letters(connection, prepared.rejected)
         await self._note(connection, batch)
         if batch.events:
             stored.events = await operations.store(connection, batch.events, counts)
