@@ -18,12 +18,13 @@ from shared.archive.parquet import Stored
 from shared.records import Record
 
 COLUMNS = ("topic", "partition", "offset", "timestamp", "key", "key_as", "value", "value_as", "headers")
+NONE = "[]"  # most records have no headers
 
 
 def row(topic: str, record: Record) -> list[str]:
     """The cells of a record of that topic."""
     headers = [[name, _spelled(value)] for name, value in record.headers]
-    told = json.dumps(headers, ensure_ascii=False, separators=(",", ":"))
+    told = json.dumps(headers, ensure_ascii=False, separators=(",", ":")) if headers else NONE
     place = topic, str(record.partition), str(record.offset), str(record.timestamp)
     return [*place, *_cells(record.key), *_cells(record.value), told]
 
@@ -80,6 +81,8 @@ def _decoded(name: str, text: str) -> bytes:
 
 
 def _headers(cell: str) -> Sequence[tuple[str, bytes]]:
+    if cell == NONE:
+        return ()
     try:
         found = json.loads(cell)
         return tuple((_name(name), _value(value)) for name, value in found)
