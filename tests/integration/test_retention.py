@@ -35,8 +35,8 @@ AGE = "UPDATE {0} SET loaded_at = now() - interval '40 days' WHERE day = '2024-1
 
 
 @pytest.fixture
-def settings(kafka_settings: Kafka, database_url: str) -> Settings:
-    return Settings(kafka=kafka_settings, database=Database(url=database_url), writer=Writer(retention_days=30))
+def settings(bootstrap_servers: str, database_url: str) -> Settings:
+    return Settings(kafka=Kafka(bootstrap_servers=bootstrap_servers), database=Database(url=database_url), writer=Writer(retention_days=30))
 
 
 def trade(number: int, at: int, *, offset: int, price: str = "100") -> Trade:
@@ -129,7 +129,8 @@ async def maintained(settings: Settings) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-async def test_what_comes_of_an_expired_day_is_rejected_and_leaves_as_dead_letters(settings: Settings) -> None:
+async def test_what_comes_of_an_expired_day_is_rejected_and_leaves_as_dead_letters(settings: Settings, kafka_settings: Kafka) -> None:
+    settings = settings.model_copy(update={"kafka": kafka_settings})  # with topics to relay to
     found = await filled(settings)
     await found.execute(*(AGE.format(listed) for listed in ("tick_days", "quote_days")))
     found.ticks.add(
