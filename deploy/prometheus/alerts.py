@@ -13,7 +13,10 @@ from shared.telemetry import metrics as m
 
 @dataclass(frozen=True)
 class Alert:
-    """One rule. A `page` wants somebody now, a `ticket` this week. While it fires, those it `hides` are its consequences."""
+    """One rule. A `page` wants somebody now, a `ticket` this week. While it fires, those it `hides` are its consequences.
+
+    They must not be told before it or after it: their `hold` is longer, and where they take longer to end it `keeps` firing for a while.
+    """
 
     name: str
     ask: str
@@ -23,6 +26,7 @@ class Alert:
     says: str
     window: str = "5m"
     hides: tuple[str, ...] = ()
+    keeps: str = "0s"
 
     @property
     def expression(self) -> str:
@@ -56,6 +60,7 @@ ALERTS = (
         "page",
         "{{ $labels.service }} does not answer its port",
         hides=("ConsumerLag", "AuditStopped", "NoData"),
+        keeps="1m",
     ),
     Alert(
         "KafkaUnavailable",
@@ -65,24 +70,27 @@ ALERTS = (
         "page",
         "Kafka does not answer, or not in time",
         hides=("StoreUnavailable", "ArchiveUnavailable", "ArchiveLag", "ConsumerLag", "EndToEndLatency", "NoData", "SourceStale"),
+        keeps="5m",
     ),
     Alert(
         "StoreUnavailable",
         _unavailable("store"),
         "3",
-        "1m",
+        "90s",
         "page",
         "Postgres does not answer the writer, or not in time",
         hides=("ConsumerLag", "EndToEndLatency", "ApiErrors", "ApiTimeouts", "ApiSlow", "AuditStopped"),
+        keeps="5m",
     ),
     Alert(
         "ArchiveUnavailable",
         _unavailable("archive"),
         "3",
-        "1m",
+        "90s",
         "page",
         "S3 does not answer the archive, or not in time",
         hides=("ArchiveLag",),
+        keeps="1m",
     ),
     Alert(
         "ArchiveRefused",
@@ -94,12 +102,13 @@ ALERTS = (
     ),
     Alert(
         "NoData",
-        f"sum(increase({n(m.RECEIVED)}[{{w}}])) < {{t}}",
-        "1",
-        "2m",
+        f"min(time() - max by (source) ({n(m.HEARD)}) - max by (source) ({n(m.INTERVAL)})) > {{t}}",
+        "30",
+        "1m",
         "page",
-        "no source has sent anything",
+        "no source sends anything",
         hides=("SourceStale",),
+        keeps="1m",
     ),
     Alert(
         "SourceStale",
@@ -141,6 +150,7 @@ ALERTS = (
         "page",
         "{{ $labels.consumergroup }} is behind in {{ $labels.topic }}",
         hides=("EndToEndLatency",),
+        keeps="5m",
     ),
     Alert(
         "ArchiveLag",
@@ -154,11 +164,11 @@ ALERTS = (
         "EndToEndLatency",
         f"{quantile(0.99, m.QUERYABLE_SECONDS, window='{w}')} > {{t}}",
         "10",
-        "5m",
+        "10m",  # longer than the window: what an outage delayed has left it by then
         "ticket",
         "live events take too long to be queryable",
     ),
-    Alert("DeadLetters", f"sum(increase({n(m.REJECTED)}[{{w}}])) > {{t}}", "0", "0s", "ticket", "values were rejected"),
+    Alert("DeadLetters", f"sum(increase({n(m.REJECTED)}[{{w}}])) > {{t}}", "0", "3m", "ticket", "values were rejected"),
     Alert(
         "RejectRate",
         f"{_REJECTED} / scalar({_RECEIVED}) > {{t}}",
@@ -167,6 +177,7 @@ ALERTS = (
         "page",
         "too many values are rejected as {{ $labels.reason }}",
         hides=("DeadLetters",),
+        keeps="5m",
     ),
     Alert(
         "ErrorRateSpike",
@@ -213,7 +224,7 @@ ALERTS = (
         "AuditStopped",
         f"time() - max({n(m.AUDITED)}) > {{t}}",
         "600",
-        "1m",
+        "3m",
         "ticket",
         "the store is not audited: LedgerImbalance and RowsAstray are blind",
     ),
@@ -229,7 +240,7 @@ ALERTS = (
         "ApiErrors",
         f'sum(rate({n(m.HTTP_SECONDS)}_count{{status="5xx"}}[{{w}}])) / {_REQUESTS} > {{t}}',
         "0.01",
-        "2m",
+        "3m",
         "page",
         "the api answers with server errors",
     ),
@@ -237,10 +248,11 @@ ALERTS = (
         "ApiTimeouts",
         f"sum by (route) (increase({n(m.HTTP_TIMEOUTS)}[{{w}}])) > {{t}}",
         "0",
-        "0s",
+        "2m",
         "page",
         "{{ $labels.route }} gave no answer in time",
         hides=("ApiErrors", "ApiSlow"),
+        keeps="5m",
     ),
     Alert(
         "DiskLow",

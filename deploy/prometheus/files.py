@@ -25,6 +25,7 @@ def _rule(alert: Alert) -> dict[str, Any]:
         "alert": alert.name,
         "expr": alert.expression,
         "for": alert.hold,
+        **({"keep_firing_for": alert.keeps} if alert.keeps != "0s" else {}),
         "labels": {"severity": alert.severity},
         "annotations": _annotations(alert),
     }
@@ -101,7 +102,7 @@ def table() -> str:
     head = "| alert | fires when | for | severity | hides |\n|---|---|---|---|---|\n"
     return head + "".join(
         f"| [{a.name}](runbooks/{a.page}) | {_plain(a.says)}: threshold {a.threshold}, window {a.window} | {a.hold} | {a.severity} | "
-        f"{', '.join(a.hides)} |\n"
+        f"{', '.join(a.hides)}{f' (for {a.keeps} more)' if a.hides else ''} |\n"
         for a in ALERTS
     )
 

@@ -18,6 +18,7 @@ from shared import runs
 from shared.errors import FileFault, Rejected
 from shared.events import Marker, Run, RunStatus
 from shared.records import cloud_event
+from shared.telemetry import traces
 from shared.time import to_iso
 from shared.topics import DEAD_LETTERS, RAW_LIMIT, RUNS
 
@@ -151,6 +152,7 @@ class Ingest:
         )
         headers = cloud_event("marker", source=run.source, subject=run.run_id, event_id=f"{run.run_id}:end", time_us=run.updated_at)
         value, key = msgspec.json.encode(marker), run.run_id.encode()
+        headers += traces.headers()
         for number in partitions:
             await self._publisher.send(self._raw, number, [(key, value, headers, time.time_ns() // 1_000_000)])
         await self._publisher.acknowledge()
@@ -173,7 +175,7 @@ class Ingest:
             **self._more(),
         )
         partition, key, value, headers = runs.record(self.run)
-        await self._publisher.send(RUNS, partition, [(key, value, headers, now // 1000)])
+        await self._publisher.send(RUNS, partition, [(key, value, [*headers, *traces.headers()], now // 1000)])
 
     def _given(self) -> Input:
         if self._input is None:

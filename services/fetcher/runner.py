@@ -29,8 +29,9 @@ from shared.bus import Log
 from shared.bus.consumer import Consumer
 from shared.errors import FileFault, Unavailable
 from shared.events import Run
+from shared.records import header
 from shared.settings import Settings
-from shared.telemetry import metrics
+from shared.telemetry import metrics, traces
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
 from shared.topics import RUNS
@@ -60,6 +61,7 @@ class Runner:
         self._generation = 0
         self._open: dict[str, tuple[int, Run]] = {}  # unfinished runs of owned partitions: partition, newest record
         self._ended: set[str] = set()
+        self._parents: dict[str, bytes] = {}  # of open runs that were asked for under a trace
         self._active: dict[str, _Active] = {}
         self._not_before: dict[str, float] = {}
         self._buckets = buckets or Buckets()
@@ -95,12 +97,13 @@ class Runner:
             self._consumer.restart(self._consumer.ready)  # what was loaded while the group decided anew is forgotten with the rest
             self._open.clear()
             self._ended.clear()
+            self._parents.clear()
         if self._consumer.uninitialised:
             await self._load()
         polled = await self._consumer.poll(POLL_MS, POLL_RECORDS)
         for partition, records in polled.items():
             for record in records:
-                self._see(partition.partition, runs.read(record.value))
+                self._see(partition.partition, runs.read(record.value), header(record.headers, traces.HEADER))
         self._stop_lost()
         self._finish()
         self._start(group)
@@ -123,14 +126,16 @@ class Runner:
             for partition in wanted:
                 first, end = ranges[partition.partition]
                 known: dict[str, Run] = {}
+                parents: dict[str, bytes | None] = {}
                 async for records in reader.read(RUNS, partition.partition, first, end):
                     for record in records:
                         if run := runs.read(record.value):
                             known[run.run_id] = runs.newest(known.get(run.run_id, run), run)
+                            parents.setdefault(run.run_id, header(record.headers, traces.HEADER))
                 if partition not in self._consumer.uninitialised:
                     return  # rebalanced meanwhile
                 for run in known.values():
-                    self._see(partition.partition, run, left=True)
+                    self._see(partition.partition, run, parents[run.run_id], left=True)
                     if run.status == "running":
                         snapshots = self._settings.snapshots
                         longest = snapshots.deadline_seconds + snapshots.record_seconds if run.run_kind == "snapshot" else 0.0
@@ -143,7 +148,7 @@ class Runner:
         """Whether this replica has that partition of pipeline.runs.v1."""
         return any(tp.partition == partition for tp in self._consumer.ready)
 
-    def _see(self, partition: int, run: Run | None, *, left: bool = False) -> None:
+    def _see(self, partition: int, run: Run | None, parent: bytes | None = None, *, left: bool = False) -> None:
         """Takes a run's record; a final one closes it. A snapshot is carried out by whoever began it, unless it was `left`."""
         if run is None:
             return
@@ -151,11 +156,14 @@ class Runner:
         held = runs.newest(known, run)
         if held.status in runs.FINAL:
             self._open.pop(run.run_id, None)
+            self._parents.pop(run.run_id, None)
             self._ended.add(run.run_id)
         elif run.run_id not in self._ended and (
             left or run.run_kind != "snapshot"
         ):  # a former owner's last progress may come behind the end
             self._open[run.run_id] = (partition, held)
+            if parent:
+                self._parents.setdefault(run.run_id, parent)
 
     def _stop_lost(self) -> None:
         owned = {tp.partition for tp in self._consumer.ready | self._consumer.uninitialised}
@@ -183,7 +191,11 @@ class Runner:
             self._active[run_id] = _Active(partition, group.create_task(self._carry_out(run, stop), name=run_id), stop)
 
     async def _carry_out(self, run: Run, stop: asyncio.Event) -> Run:
-        """One attempt; returns the run as it then stands."""
+        """One attempt under the trace of whoever asked for it; returns the run as it then stands."""
+        with traces.span("run", self._parents.get(run.run_id), run_id=run.run_id):
+            return await self._attempt(run, stop)
+
+    async def _attempt(self, run: Run, stop: asyncio.Event) -> Run:
         log().info("run taken", run_id=run.run_id, attempt=run.attempts + 1, sent=run.sent)
         publisher = Publisher(self._settings.kafka, client_id="fetcher", in_flight=self._settings.fetcher.in_flight)
         pace = Pace(self._settings.kafka, self._settings.fetcher.most_behind)

@@ -30,7 +30,7 @@ class Outlet:
         self._kafka, self._client_id, self._most = kafka, client_id, most
         self._producer: Producer | None = None
         self._offered: list[tuple[Item, Headers]] = []
-        self._sent: list[tuple[Sequence[Item], asyncio.Future[None]]] = []
+        self._sent: list[tuple[Sequence[Item], Headers, asyncio.Future[None]]] = []
         self._sent_records = 0
         self._wake, self._asked, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._idle.set()
@@ -46,12 +46,12 @@ class Outlet:
         self._begin()
         return True
 
-    async def send(self, items: Sequence[Item]) -> None:
-        """Returns when all are acknowledged; raises `Unavailable`, and then some may still come to be in the log."""
+    async def send(self, items: Sequence[Item], headers: Headers = ()) -> None:
+        """All with these headers; returns when all are acknowledged; raises `Unavailable`, and then some may yet come to be in the log."""
         if self._sent_records + len(items) > self._most:
             raise Unavailable("too many events wait for Kafka; send them again")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._sent.append((items, done))
+        self._sent.append((items, headers, done))
         self._sent_records += len(items)
         self._asked.set()
         self._begin()
@@ -99,9 +99,9 @@ class Outlet:
         self._asked.clear()
         offered, self._offered = self._offered, []
         sent, self._sent, self._sent_records = self._sent, [], 0
-        asked = [done for _, done in sent]
+        asked = [done for *_, done in sent]
         try:
-            await self._publish([*offered, *((item, ()) for items, _ in sent for item in items)])
+            await self._publish([*offered, *((item, headers) for items, headers, _ in sent for item in items)])
         except Unavailable as fault:
             self._offered = (offered + self._offered)[: self._most]
             for done in asked:

@@ -48,7 +48,9 @@ ADOPTED = Counter("tickplant_archive_adopted_total", "Objects that were there al
 ARCHIVE_HELD = Gauge("tickplant_archive_held_bytes", "Bytes held of objects that are not stored yet")
 ARCHIVE_REFUSED = Gauge("tickplant_archive_refused_partitions", "Partitions whose log ends before their archive does")
 UPLOAD_SECONDS = Histogram("tickplant_upload_seconds", "One object stored, its position moved")
-QUERYABLE_SECONDS = BulkHistogram("tickplant_event_to_queryable_seconds", "From a live event to its row being committed", SECONDS)
+QUERYABLE_SECONDS = BulkHistogram(
+    "tickplant_event_to_queryable_seconds", "From a live event (of a reference price: its receipt) to its row being committed", SECONDS
+)
 NEWEST_EVENT = Gauge("tickplant_newest_event_seconds", "Event time of a source's newest live tick stored, as Unix time", ["source"])
 SERVICE_EVENTS = Counter("tickplant_service_events_total", "Live operational events stored", ["teller"])
 SERVICE_ERRORS = Counter("tickplant_service_errors_total", "Those with a status outside 200..299", ["teller"])
@@ -62,7 +64,7 @@ ACKNOWLEDGE_SECONDS = Histogram(
 )
 RECONNECTS = Counter("tickplant_disconnects_total", "Connections of a source that ended", ["source"])
 CONNECTED = Gauge("tickplant_source_connected", "1 while the source's connection is up", ["source"])
-HEARD = Gauge("tickplant_source_heard_seconds", "When the source last sent something, as Unix time", ["source"])
+HEARD = Gauge("tickplant_source_heard_seconds", "When the source last sent something beyond its greeting, as Unix time", ["source"])
 INTERVAL = Gauge("tickplant_source_interval_seconds", "Pause between polls of a source; 0 where it is streamed", ["source"])
 RECEIVED = Counter("tickplant_source_received_total", "Frames and responses received", ["source"])
 DROPPED = Counter("tickplant_events_dropped_total", "Events of this service's own requests that found their queue full")

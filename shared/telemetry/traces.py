@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 HEADER = "traceparent"
+Headers = Sequence[tuple[str, bytes]]
 SECONDS_MS = 1_000  # spans leave at least so often
 _provider: "TracerProvider | None" = None
 _tracer: "Tracer | None" = None
@@ -63,7 +64,7 @@ def tell(name: str, parent: bytes, begun_ns: int, **attributes: str | int) -> No
         _tracer.start_span(name, context=_context(parent), attributes=attributes, start_time=begun_ns).end()
 
 
-def headers() -> Sequence[tuple[str, bytes]]:
+def headers() -> Headers:
     """The header that takes the current span along with a record; none without a span."""
     if _tracer is None:
         return ()

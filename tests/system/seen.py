@@ -95,9 +95,9 @@ def push(services: Services, count: int, *, errors: int = 0, untimed: int = 0, t
     httpx.post(f"{api(services)}/events", json=made, timeout=20).raise_for_status()
 
 
-def ask(services: Services) -> None:
-    """A few requests that are answered, and one that is not."""
-    for path in ("/latest", "/candles?symbol=BTC-USD", "/ticks?symbol=BTC-USD", "/ticks?symbol=%00"):
+def ask(services: Services, *, harmless: bool = False) -> None:
+    """A few requests that are answered, and one that is refused unless all are to be `harmless`."""
+    for path in ("/latest", "/candles?symbol=BTC-USD", "/ticks?symbol=BTC-USD", *(() if harmless else ("/ticks?symbol=%00",))):
         httpx.get(f"{api(services)}{path}", timeout=20)
 
 

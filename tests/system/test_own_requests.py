@@ -17,8 +17,8 @@ SECONDS = float(os.environ.get("TICKPLANT_TEST_OWN_SECONDS", "25"))
 FAULTS = {
     "seed": 3,
     "faults": [
-        {"kind": "status", "venue": "coingecko", "by": "requests", "after": 2, "every": 5, "count": 1, "status": 503},
-        {"kind": "slow", "venue": "coingecko", "by": "requests", "after": 3, "every": 4, "count": 1, "delay_ms": 300},
+        {"kind": "status", "venue": "coinpaprika", "by": "requests", "after": 2, "every": 5, "count": 1, "status": 503},
+        {"kind": "slow", "venue": "coinpaprika", "by": "requests", "after": 3, "every": 4, "count": 1, "delay_ms": 300},
     ],
 }
 # What the network and both event loops of one machine add to what the simulator measures, ms.
@@ -32,9 +32,9 @@ def test_metrics_of_a_provider_equal_the_simulator_s_log(services: Services) -> 
     services.wait_ready("simulator")
     simulator = f"http://127.0.0.1:{services.ports['simulator']}"
     httpx.post(f"{simulator}/_control/faults", json=FAULTS).raise_for_status()
-    source = {"name": "coingecko-sim", "provider": "coingecko", "symbols": ["BTC-USD"], "interval_seconds": 1}
+    source = {"name": "coinpaprika-sim", "provider": "coinpaprika", "symbols": ["BTC-USD"], "interval_seconds": 1}
     keyed = {**source, "name": "coincap-sim", "provider": "coincap", "base_url": f"{simulator}/coincap/v3"}
-    services.configure(FETCHER__SOURCES=json.dumps([{**source, "base_url": f"{simulator}/coingecko"}, keyed]), COINCAP_API_KEY="s3cret")
+    services.configure(FETCHER__SOURCES=json.dumps([{**source, "base_url": f"{simulator}/coinpaprika"}, keyed]), COINCAP_API_KEY="s3cret")
     for name in ("transformer", "writer", "fetcher", "api"):
         services.start(name)
     for name in ("transformer", "writer", "fetcher", "api"):
@@ -43,7 +43,7 @@ def test_metrics_of_a_provider_equal_the_simulator_s_log(services: Services) -> 
     check_status(services)
     assert {line["status"] for line in log(simulator, "coincap")} == {200}  # which answers only who brings a key
     assert "s3cret" not in services.logs()
-    httpx.delete(f"http://127.0.0.1:{services.ports['fetcher']}/sources/coingecko-sim", timeout=20).raise_for_status()
+    httpx.delete(f"http://127.0.0.1:{services.ports['fetcher']}/sources/coinpaprika-sim", timeout=20).raise_for_status()
     requests = log(simulator)
     assert len(requests) > 8
     errors = sum(not 200 <= line["status"] <= 299 for line in requests)
@@ -68,7 +68,7 @@ def check_status(services: Services) -> None:
     assert found["last_success"] < found["next_run"]
 
 
-def log(simulator: str, venue: str = "coingecko") -> list[dict[str, Any]]:
+def log(simulator: str, venue: str = "coinpaprika") -> list[dict[str, Any]]:
     """Every request that the simulated venue answered."""
     answer = httpx.get(f"{simulator}/_control/log", params={"venue": venue, "kind": "request"}, timeout=30)
     return [json.loads(line, parse_float=Decimal) for line in answer.text.splitlines()]
@@ -76,7 +76,7 @@ def log(simulator: str, venue: str = "coingecko") -> list[dict[str, Any]]:
 
 def minutes(services: Services) -> list[dict[str, Any]]:
     """The provider's minutes."""
-    answer = httpx.get(f"http://127.0.0.1:{services.api_port}/metrics?service=coingecko-sim", timeout=20)
+    answer = httpx.get(f"http://127.0.0.1:{services.api_port}/metrics?service=coinpaprika-sim", timeout=20)
     found: list[dict[str, Any]] = json.loads(answer.text, parse_float=Decimal)["results"]
     return found
 

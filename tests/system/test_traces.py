@@ -1,15 +1,20 @@
-"""Traces, as an OTLP receiver gets them: a poll and what the transformer made of its answer, and a request under its caller's trace."""
+"""Traces, as an OTLP receiver gets them: what is asked of a venue and what the transformer made of its answer; a request under its caller's
+trace, and the run that it asked for under the request's.
+"""
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.architecture.sources import ROOT
 from tests.system.services import Services
 from tests.system.store import until
 
@@ -52,30 +57,40 @@ def receiver() -> Iterator[tuple[str, list[Span]]]:
         server.shutdown()
 
 
-def test_a_trace_crosses_kafka_and_the_api_continues_its_caller_s(services: Services, receiver: tuple[str, list[Span]]) -> None:
+def test_a_trace_crosses_kafka_and_the_api_continues_its_caller_s(
+    services: Services, receiver: tuple[str, list[Span]], tmp_path: Path
+) -> None:
     endpoint, spans = receiver
     services.configure(TELEMETRY__OTLP_ENDPOINT=endpoint, SIMULATOR__SYMBOLS="BTC-USD")
     services.start("simulator")
     services.wait_ready("simulator")
     base = f"http://127.0.0.1:{services.ports['simulator']}/coingecko"
     source = {"name": "coingecko-sim", "provider": "coingecko", "symbols": ["BTC-USD"], "interval_seconds": 2.5, "base_url": base}
-    services.configure(FETCHER__SOURCES=json.dumps([source]))
+    services.configure(FETCHER__SOURCES=json.dumps([source]), API__INGEST_WAIT_SECONDS="0.1")
+    asked = {"name": "coingecko-sim", "provider": "coingecko", "per_minute": 600, "base_url": base}
+    services.configure(SNAPSHOTS__SOURCES=json.dumps([asked]), SNAPSHOTS__INTERVAL_SECONDS="3")
     for name in ("transformer", "fetcher", "api"):
         services.start(name)
     services.wait_ready("api", 60)
     given = {"traceparent": f"00-{TRACE}-{PARENT}-01", "x-request-id": "mine-1"}
     answer = httpx.get(f"http://127.0.0.1:{services.api_port}/latest", headers=given, timeout=20)
     assert answer.headers["x-request-id"] == "mine-1"
-    until(lambda: bool(pairs(spans)), True, 60, services.logs)
-    poll, transform = pairs(spans)[0]
+    files = {f"{kind}_url": str(shutil.copy(ROOT / "data" / f"{kind}_sample.csv", tmp_path)) for kind in ("orders", "trades", "nbbo")}
+    accepted = httpx.post(f"http://127.0.0.1:{services.api_port}/ingest", json=files, headers=given, timeout=20).raise_for_status()
+    until(lambda: bool(pairs(spans, "poll") and pairs(spans, "snapshot") and pairs(spans, "run")), True, 60, services.logs)
+    poll, transform = pairs(spans, "poll")[0]
     assert (poll["service"], poll["source"]) == ("tickplant-fetcher", "coingecko-sim")
     assert transform["service"] == "tickplant-transformer"
     assert transform["raw"].startswith("market.raw.v1/")
-    until(lambda: [one["parent"] for one in spans if one["trace"] == TRACE], [PARENT], 30, services.logs)
-    assert next(one for one in spans if one["trace"] == TRACE)["request_id"] == "mine-1"
+    assert pairs(spans, "snapshot")[0][0]["run_id"].startswith("snapshot-")
+    run, marker = pairs(spans, "run")[0]
+    assert (run["run_id"], run["trace"], marker["raw"].split("/")[0]) == (accepted.json()["run_id"], TRACE, "trading.raw.v1")
+    requests = {one["span"]: one for one in spans if one["trace"] == TRACE and one["service"] == "tickplant-api"}
+    assert [(one["parent"], one["request_id"]) for one in requests.values()] == [(PARENT, "mine-1")] * 2
+    assert run["parent"] in requests
 
 
-def pairs(spans: list[Span]) -> list[tuple[Span, Span]]:
-    """Polls with the transformer's span under them."""
-    polls = {one["span"]: one for one in spans if one["name"] == "poll"}
-    return [(polls[one["parent"]], one) for one in spans if one["name"] == "transform" and one["parent"] in polls]
+def pairs(spans: list[Span], name: str) -> list[tuple[Span, Span]]:
+    """Spans of that name with the transformer's under them."""
+    above = {one["span"]: one for one in spans if one["name"] == name}
+    return [(above[one["parent"]], one) for one in spans if one["name"] == "transform" and one["parent"] in above]

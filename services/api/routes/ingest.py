@@ -19,6 +19,7 @@ from shared import runs
 from shared.events import Run
 from shared.frames import FAULTS, rejected
 from shared.runs import OrdersRequest
+from shared.telemetry import traces
 from shared.topics import RUNS
 
 POLL_SECONDS = 0.1
@@ -77,8 +78,8 @@ async def ingest(context: Context, given: Given) -> Response:
         run = Run(run_id, "orders", "requested", "orders", now, now, request=builtins)
         if context.outlet is None:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "nothing can be pushed here")
-        partition, key, value, _ = runs.record(run)
-        await context.outlet.send([(RUNS, partition, key, value)])
+        partition, key, value, headers = runs.record(run)
+        await context.outlet.send([(RUNS, partition, key, value)], [*headers, *traces.headers()])
     elif not builtins.items() <= msgspec.json.decode(known[0]["request"]).items():
         raise Problem(HTTPStatus.CONFLICT, "this Idempotency-Key was given with another request")
     return await _wait(context, run_id)

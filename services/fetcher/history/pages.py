@@ -18,6 +18,8 @@ from shared.errors import FileFault, Rejected, Unavailable
 from shared.events import Run
 from shared.partitioning import partition
 from shared.records import Row, response_headers
+from shared.telemetry import traces
+from shared.telemetry.traces import Headers
 from shared.topics import MARKET_RAW
 
 
@@ -80,7 +82,9 @@ class Pages:
         """The page at a URL; answers that are no page go before it, to be rejected on record."""
         attempt, garbled = 1, 0
         while True:
-            answer = await self._client.get(url, attempt)
+            with traces.span("page", source=self._run.source, run_id=self._run.run_id):
+                answer = await self._client.get(url, attempt)
+                traced = traces.headers()
             try:
                 following = self._access.history.following(url, answer.body)
             except Rejected as fault:
@@ -88,7 +92,7 @@ class Pages:
                 if garbled >= TRIES:
                     raise Unavailable(f"{self._run.source}: what it answers is no page: {fault.message}") from None
                 self._at = Checkpoint(self._at.span, self._at.page, self._at.rows + 1)
-                yield self._item(span, answer)
+                yield self._item(span, answer, traced)
                 await self._client.pause(delay(answer.attempt - 1, first=0.5, cap=30.0))
                 attempt = answer.attempt + 1
                 continue
@@ -96,14 +100,14 @@ class Pages:
                 raise FileFault(f"{self._run.source}: the page behind {url[:200]} is itself")
             ended = following is None
             self._at = Checkpoint(self._at.span + ended, following, self._at.rows + 1)
-            yield self._item(span, answer)
+            yield self._item(span, answer, traced)
             return
 
-    def _item(self, span: Span, answer: Answer) -> Item:
+    def _item(self, span: Span, answer: Answer, traced: Headers) -> Item:
         number, key = self._place(span)
         told = answer.url, answer.status, answer.latency_ms, answer.attempt
         headers = response_headers(self._run.source, *told, time.time_ns() // 1000)
-        return number, key, answer.body, [*headers, Row(self._run.run_id, self._at.rows, 0).header()]
+        return number, key, answer.body, [*headers, Row(self._run.run_id, self._at.rows, 0).header(), *traced]
 
     def _place(self, span: Span) -> tuple[int, bytes]:
         key = f"{self._run.source}|{self._access.history.native(span.symbol)}".encode()

@@ -27,6 +27,11 @@ class Bucket:
         now = time.monotonic()
         return max(0, self._most - sum(now - at < self._budget.seconds for at in self._taken))
 
+    @property
+    def pace(self) -> float:
+        """Seconds from one request to the next that the budget bears for good."""
+        return self._budget.seconds / self._most
+
     def pause(self, seconds: float) -> None:
         """The venue asks for a pause: nobody takes before it is over."""
         self._resumes = max(self._resumes, time.monotonic() + seconds)

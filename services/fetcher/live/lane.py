@@ -32,6 +32,8 @@ _state = msgspec.json.Decoder(SourceState).decode
 State = Literal["connected", "disconnected", "left", "closed"]
 # A predecessor that was only asked to leave says so within this time of what it said last.
 SETTLE_US = 3_000_000
+# A venue that is connected to greets: it confirms, and repeats its last trade. That is no sign of its market going on.
+GREETING_US = 5_000_000
 # What a predecessor received before its checkpoint and got acknowledged behind it lies within this time around it.
 BEFORE_US, BEHIND_US = 2_000_000, 60_000_000
 
@@ -84,6 +86,7 @@ class Lane:
         self._gap: Gap | None = None
         self.received = self.acknowledged = self.connects = 0
         self.heard_at = self.connected_at = 0
+        self._news_at = self._greeted_at = 0
         self.failures = self.next_run = 0  # in a row; us, of a source that is asked
 
     @property
@@ -113,9 +116,10 @@ class Lane:
             metrics.BACK_PRESSURE.labels(self.source).inc()
             await self._room.wait()
 
-    def connected(self) -> None:
+    def connected(self, *, greets: bool = False) -> None:
         """A connection is up: what went by since the last one is a gap."""
         at = now_us()
+        self._greeted_at = at + GREETING_US if greets else 0
         self._begun_at, self.connected_at = self._begun_at or at, at
         if self._since:
             self._gap = Gap(self._since, at, self._reason)
@@ -130,6 +134,12 @@ class Lane:
         self._control("connection", Connection(self.source, self.epoch, "connected"))
         if self._gap:
             self._control("connection", Connection(self.source, self.epoch, "gap", self._gap.reason))
+
+    def news_at(self) -> int:
+        """When it last said more than a greeting, us; the lane's beginning where it never did."""
+        if self.heard_at >= self._greeted_at:
+            self._news_at = self.heard_at
+        return max(self._news_at, self.epoch)
 
     def disconnected(self, reason: str) -> None:
         """The connection is gone, or there is still none."""
@@ -254,7 +264,7 @@ class Lane:
         self._gap = None
         await self._publisher.send(SOURCES, home(self.source), [self._record("source", self.source, state, f"{self.epoch}-{at}")])
         await self._publisher.acknowledge()
-        metrics.HEARD.labels(self.source).set(max(self.heard_at, self.epoch) / 1e6)
+        metrics.HEARD.labels(self.source).set(self.news_at() / 1e6)
         metrics.RECEIVED.labels(self.source).inc(self.received - self._counted)
         self._counted = self.received
 

@@ -31,7 +31,10 @@ class Refused(Exception):
 
 
 async def run(source: Source, lane: Lane, bucket: Bucket, reporter: Reporter | None = None, key: str = "") -> None:
-    """Asks every `interval_seconds` until cancelled; a key goes into a header."""
+    """Asks every `interval_seconds` until cancelled, more seldom where the budget bears no more; a key goes into a header.
+
+    Asked faster than its budget a source would use that up at once, and then be silent for most of a minute.
+    """
     polling = POLLING[source.provider]
     addresses = polling.requests(source.base_url or polling.REST, source.symbols)
     tags: dict[str, str] = {}
@@ -39,7 +42,8 @@ async def run(source: Source, lane: Lane, bucket: Bucket, reporter: Reporter | N
     signed = PRICED[source.provider].authorized(key, source.base_url) if key else {}
     async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, limits=IDLE, headers=signed) as client:
         while True:
-            begun, wait = time.monotonic(), source.interval_seconds
+            begun, wait = time.monotonic(), max(source.interval_seconds, len(addresses) * bucket.pace)
+            metrics.INTERVAL.labels(source.name).set(wait)
             try:
                 for address in addresses:
                     await bucket.take()

@@ -20,6 +20,7 @@ from shared.events import Hole, Missing
 from shared.records import TAPE_PAGE, response_headers
 from shared.symbols import canonical
 from shared.tape import Asked, Wanted, kind_of
+from shared.telemetry import traces
 from shared.telemetry.logs import log
 
 PAUSE_SECONDS = 0.25
@@ -181,9 +182,10 @@ class Repair:
 
     async def _take(self, native: str, asked: Asked) -> int:
         await self._bucket.take(asked.weight)
-        response, latency = await ask(self._client, asked.url, self._lane.source, self._reporter, self._headers)
-        said = (self._lane.source, asked.url, response.status_code, round(latency * 1000), self._attempt + 1, now_us(), TAPE_PAGE)
-        count = self._lane.take_page(native, response.content, response_headers(*said))
+        with traces.span("page", source=self._lane.source):
+            response, latency = await ask(self._client, asked.url, self._lane.source, self._reporter, self._headers)
+            said = (self._lane.source, asked.url, response.status_code, round(latency * 1000), self._attempt + 1, now_us(), TAPE_PAGE)
+            count = self._lane.take_page(native, response.content, [*response_headers(*said), *traces.headers()])
         await self._lane.room()
         return count
 

@@ -43,7 +43,7 @@ async def run(source: Source, lane: Lane, key: str) -> None:
                     await _login(socket, LOGINS[source.provider], key)
                 for frame in opening.frames:
                     await socket.send(frame, text=True)
-                lane.connected()
+                lane.connected(greets=True)
                 await _receive(socket, lane, native_symbol, None if opening.may_be_silent else SILENCE_SECONDS)
         except (OSError, WebSocketException, TimeoutError, Rejected) as fault:
             lane.disconnected(f"{type(fault).__name__}: {fault}"[:200])

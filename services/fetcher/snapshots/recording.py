@@ -18,6 +18,7 @@ from shared.partitioning import partition
 from shared.records import Row, cloud_event, response_headers
 from shared.settings import Settings
 from shared.snapshots import Snapshot, document
+from shared.telemetry import traces
 from shared.time import to_datetime
 from shared.topics import MARKET_RAW, RUNS
 
@@ -69,7 +70,7 @@ class Recording:
         for line, answer in enumerate(answers, 1):
             key = answer.source.encode()
             told = (answer.status, answer.latency_ms, answer.attempt, answer.at)
-            headers = [*response_headers(answer.source, answer.url, *told), Row(self.run.run_id, line, 0).header()]
+            headers = [*response_headers(answer.source, answer.url, *told), Row(self.run.run_id, line, 0).header(), *traces.headers()]
             by_place.setdefault(partition(key, MARKET_RAW.partitions), []).append((key, answer.body, headers, answer.at // 1000))
         for place, records in by_place.items():
             await self._publisher.send(MARKET_RAW, place, records)
@@ -81,6 +82,7 @@ class Recording:
         run, now = self.run, time.time_ns() // 1000
         value = msgspec.json.encode(Marker(run.run_id, MARKET_RAW.name, used, status, run.source, sent, message))
         headers = cloud_event("marker", source=run.source, subject=run.run_id, event_id=f"{run.run_id}:end", time_us=now)
+        headers += traces.headers()
         for place in used:
             await self._publisher.send(MARKET_RAW, place, [(run.run_id.encode(), value, headers, now // 1000)])
         await self._publisher.acknowledge()
@@ -88,5 +90,5 @@ class Recording:
     async def _say(self, status: RunStatus) -> None:
         self.run = msgspec.structs.replace(self.run, status=status, updated_at=time.time_ns() // 1000)
         place, key, value, headers = runs.record(self.run)
-        await self._publisher.send(RUNS, place, [(key, value, headers, self.run.updated_at // 1000)])
+        await self._publisher.send(RUNS, place, [(key, value, [*headers, *traces.headers()], self.run.updated_at // 1000)])
         await self._publisher.acknowledge()

@@ -19,7 +19,7 @@ from shared.events import Run
 from shared.providers import PRICED, provider_name
 from shared.settings import Primary, Settings
 from shared.snapshots import Snapshot
-from shared.telemetry import metrics
+from shared.telemetry import metrics, traces
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
 from shared.time import SECOND
@@ -101,10 +101,11 @@ class Desk:
         async with self._places:
             recording = Recording(self._settings, assets, names)
             try:
-                await recording.begin()
-                taking = Taking(self._settings.snapshots, self._client)
-                snapshot = await taking.take(assets, [self.sources[name] for name in names])
-                run = await recording.end(snapshot, taking.answers)
+                with traces.span("snapshot", run_id=recording.run.run_id):
+                    await recording.begin()
+                    taking = Taking(self._settings.snapshots, self._client)
+                    snapshot = await taking.take(assets, [self.sources[name] for name in names])
+                    run = await recording.end(snapshot, taking.answers)
             finally:
                 await recording.close()
         metrics.SNAPSHOTS.labels(run.status).inc()

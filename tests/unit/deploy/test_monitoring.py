@@ -16,6 +16,7 @@ from deploy.prometheus.alerts import ALERTS
 from deploy.prometheus.cases import CASES
 from deploy.prometheus.yaml import dump
 from shared.telemetry import metrics
+from tests.fixtures.monitoring import seconds
 
 SECTIONS = ["What it means", "How to look", "What to do"]
 UNBOUNDED = {"symbol", "run", "origin", "user", "path", "url"}
@@ -42,6 +43,13 @@ def test_each_alert_hides_alerts_that_exist_and_none_hides_the_one_that_hides_it
     hides = {alert.name: set(alert.hides) for alert in ALERTS}
     assert all(hidden <= hides.keys() for hidden in hides.values())
     assert not [(one, other) for one in hides for other in hides[one] if one in hides[other]]
+
+
+def test_what_an_alert_hides_waits_longer_to_be_told_and_has_time_to_end() -> None:
+    holds = {alert.name: seconds(alert.hold) for alert in ALERTS}
+    for alert in ALERTS:
+        assert bool(alert.hides) == (seconds(alert.keeps) > 0), alert.name
+        assert [name for name in alert.hides if holds[name] < holds[alert.name]] == [], alert.name
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)

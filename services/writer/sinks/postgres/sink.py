@@ -164,6 +164,7 @@ class PostgresSink:
         if not batch.facts:
             return
         new, replaced = await self._insert(connection, batch.facts, prepared.rows)
+        stored.new = new
         gathered = among(prepared.gathered, batch.facts, new)
         counts["stored"].update(gathered.stored)
         counts["late"].update(gathered.late)

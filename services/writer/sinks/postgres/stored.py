@@ -1,11 +1,12 @@
 """What a batch's transaction came to, and what the metrics say of it once it is committed: a batch that is done again counts once."""
 
 from collections import Counter
+from collections.abc import Collection
 
-from services.writer.batch import LedgerKey
+from services.writer.batch import FactKey, LedgerKey
 from services.writer.sinks.postgres import ledger
 from services.writer.sinks.postgres.facts import Prepared
-from shared.events import ServiceEvent, tick_id
+from shared.events import IndexPrice, ServiceEvent, Tick, tick_id
 from shared.telemetry import metrics
 from shared.telemetry.follow import is_followed, raw
 from shared.telemetry.logs import log
@@ -22,6 +23,7 @@ class Stored:
         self.counts: dict[str, Counter[LedgerKey]] = {name: Counter() for name in ledger.COUNTS}
         self.letters: list[tuple[LedgerKey, str]] = []
         self.events: list[ServiceEvent] = []
+        self.new: Collection[FactKey] = ()
 
     def tell(self, now: float) -> None:
         """`now` is the time of the commit, in Unix seconds."""
@@ -39,7 +41,9 @@ class Stored:
         self._follow(now)
 
     def _tell_latency(self, now: float) -> None:
-        metrics.QUERYABLE_SECONDS.observe([now - tick.event_time / 1e6 for tick in self._prepared.batch.facts.values() if tick.run is None])
+        facts = self._prepared.batch.facts
+        found = facts.values() if len(self.new) == len(facts) else [facts[fact] for fact in self.new]
+        metrics.QUERYABLE_SECONDS.observe([now - _began(tick) / 1e6 for tick in found if tick.run is None])
         newest: dict[str, int] = {}
         for tick in self._prepared.gathered.newest:
             if tick.run is None:
@@ -62,6 +66,11 @@ class Stored:
                 latency = round(now - tick.event_time / 1e6, 3) if tick.run is None else None
                 told = {"source": tick.source, "symbol": tick.symbol, "id": tick_id(tick), "run_id": tick.run, "latency": latency}
                 log().info("stored", raw=raw(MARKET_RAW.name, at.partition, at.offset), origin=str(at), **told)
+
+
+def _began(tick: Tick) -> int:
+    """When the way to the store began, us: how old a reference price is when its venue is asked is the venue's doing."""
+    return tick.received_at if type(tick) is IndexPrice else tick.event_time
 
 
 def _by_source(counted: Counter[LedgerKey]) -> Counter[str]:
