@@ -59,6 +59,20 @@ class Dashboard:
     variables: Sequence[Variable] = field(default=())
 
 
+_LINK = {
+    "type": "dashboards",
+    "tags": ["tickplant"],
+    "title": "Tickplant",
+    "tooltip": "",
+    "icon": "external link",
+    "asDropdown": True,
+    "includeVars": False,
+    "keepTime": True,
+    "targetBlank": False,
+}
+_LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
+
+
 def render(board: Dashboard) -> dict[str, Any]:
     """The document that Grafana provisions."""
     return {
@@ -70,7 +84,7 @@ def render(board: Dashboard) -> dict[str, Any]:
         "timezone": "utc",
         "refresh": "5s",
         "time": {"from": "now-30m", "to": "now"},
-        "links": [{"type": "dashboards", "tags": ["tickplant"], "title": "Tickplant", "asDropdown": True, "includeVars": False}],
+        "links": [_LINK],
         "templating": {"list": [_variable(variable) for variable in board.variables]},
         "panels": list(_panels(board.panels)),
     }
@@ -112,7 +126,7 @@ def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
     }
     if panel.kind == "timeseries":
         made["fieldConfig"] = {"defaults": {"unit": panel.unit, "custom": {"fillOpacity": 10, "spanNulls": False}}, "overrides": []}
-        made["options"] = {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi", "sort": "desc"}}
+        made["options"] = {"legend": _LEGEND, "tooltip": {"mode": "multi", "sort": "desc"}}
     return made
 
 
