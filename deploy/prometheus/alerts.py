@@ -69,7 +69,10 @@ ALERTS = (
         "1m",
         "page",
         "Kafka does not answer, or not in time",
-        hides=("StoreUnavailable", "ArchiveUnavailable", "ArchiveLag", "ConsumerLag", "EndToEndLatency", "NoData", "SourceStale"),
+        hides=(
+            *("StoreUnavailable", "ArchiveUnavailable", "ArchiveLag", "ConsumerLag", "EndToEndLatency", "NoData", "SourceStale"),
+            *("ApiErrors", "ApiTimeouts", "ApiSlow"),  # what is pushed waits, and is refused in the end
+        ),
         keeps="5m",
     ),
     Alert(

@@ -1,6 +1,7 @@
 """The Postgres sink on a real server: whatever order, batching and repetition, the stored candles are the fold of the distinct facts."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,9 +17,10 @@ from services.writer.batch import Place, precedence
 from services.writer.protocol import Fenced
 from services.writer.sinks.postgres import PostgresSink, candles
 from shared.aggregations.candles import fold, merge, same
-from shared.events import Candle, Marker, Origin, Run, Tick, Trade
+from shared.events import Candle, IndexPrice, Marker, Origin, Run, Tick, Trade
 from shared.records import Record
 from shared.settings import Database, Kafka, Settings
+from shared.telemetry import metrics
 from shared.time import HOUR, MINUTE, SECOND, to_datetime
 from shared.topics import CANDLES, DEAD_LETTERS, RUNS, SOURCES, TICKS
 from tests.system.store import query
@@ -303,3 +305,23 @@ def test_a_candle_stays_open_while_a_run_that_touched_it_goes_on(configured: Set
     log = Partition(TICKS.name, 0).add(trade(1, T0, run="prices-2"), trade(2, T0 + 1, run="prices-2"))
     with_sink(configured, lambda sink: write_all(sink, log))
     assert [c.is_closed for c in stored_candles(database_url)] == [False]
+
+
+def test_latency_is_told_of_new_ticks_only_and_of_a_reference_price_since_its_receipt(configured: Settings, database_url: str) -> None:
+    now = time.time_ns() // 1000
+    ticks = [trade(n, now - SECOND) for n in (1, 2)]
+    again = [trade(n, now - SECOND, offset=n + 10) for n in (1, 2)]
+    index = IndexPrice("BTC-USD", "bitcoin", now - HOUR, Decimal(100), "x", 0, "coingecko", now - SECOND, Origin(1, 0, 20))
+    log = Partition(TICKS.name, 0).add(*ticks, *again, index)
+    before = told()
+    with_sink(configured, lambda sink: write_all(sink, log, step=2))
+    after = told()
+    assert after[0] - before[0] == 3
+    assert 3 <= after[1] - before[1] < 600
+
+
+def told() -> tuple[float, float]:
+    """How many latencies the process has told of, and their sum in seconds."""
+    [family] = metrics.QUERYABLE_SECONDS.collect()
+    found = {sample.name.rpartition("_")[2]: sample.value for sample in family.samples}
+    return found["count"], found["sum"]

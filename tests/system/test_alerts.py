@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from deploy.grafana.model import Query
+from shared.errors import Unavailable
 from shared.settings import Kafka
 from tests.fixtures import monitoring
 from tests.fixtures.monitoring import Monitoring
@@ -70,6 +71,7 @@ class Stage:
     services: Services
     simulator: str
     database: str
+    kafka: Server
     postgres: Server
     s3: Server
     prices: Prices
@@ -113,6 +115,7 @@ FAULTS = (
     Fault("RejectRate", lambda s: s.break_venue({"kind": "malformed", "venue": "coinbase", "probability": 0.2}), Stage.mend_venue),
     Fault("ServiceDown", lambda s: s.services.pause("transformer"), lambda s: s.services.resume("transformer")),
     Fault("RowsAstray", delete_a_row, lambda s: query(s.database, "INSERT INTO ticks SELECT * FROM kept")),
+    Fault("KafkaUnavailable", lambda s: s.kafka.stop(), lambda s: s.kafka.start()),
     Fault("StoreUnavailable", lambda s: s.postgres.stop(), lambda s: s.postgres.start()),
     Fault("DeadLetters", lambda s: s.break_venue({"kind": "malformed", "venue": "coinbase", "count": 1, "times": 1}), Stage.mend_venue),
     Fault("PriceDiverging", lambda s: setattr(s.prices, "odd", 5.0), lambda s: setattr(s.prices, "odd", 0.0)),
@@ -124,13 +127,20 @@ FAULTS = (
 
 @pytest.mark.timeout(3600)
 def test_panels_move_and_each_fault_has_its_alert(
-    services: Services, kafka_settings: Kafka, database_url: str, postgres: Server, s3: Server, s3_bucket: str, tmp_path: Path
+    services: Services,
+    kafka_settings: Kafka,
+    kafka: Server,
+    database_url: str,
+    postgres: Server,
+    s3: Server,
+    s3_bucket: str,
+    tmp_path: Path,
 ) -> None:
     seen.archived(services, s3.environment, s3_bucket)
     simulator = seen.begin(services, tmp_path, report=False)
     prices = Prices(kafka_settings)
     load = Load()
-    stage = Stage(load, services, simulator, database_url, postgres, s3, prices)
+    stage = Stage(load, services, simulator, database_url, kafka, postgres, s3, prices)
     httpx.post(f"{simulator}/_control/faults", json=seen.FAULTS).raise_for_status()
     seen.ingest(services, tmp_path)
     ports = {name: services.ports[name] for name in seen.SERVICES}
@@ -210,8 +220,8 @@ def loaded(services: Services, prices: Prices, load: Load) -> Iterator[None]:
         number = 0
         while not done.wait(0.5):
             number += 1
-            prices.say(int(time.time() * 2))
-            with suppress(httpx.HTTPError):
+            with suppress(Unavailable, httpx.HTTPError):
+                prices.say(int(time.time() * 2))
                 seen.push(services, load.events, untimed=load.untimed, errors=load.errors, tag=f"load{number}")
                 seen.ask(services, harmless=load.harmless)
 
