@@ -77,7 +77,7 @@ def slack() -> str:
     """The same with pages to a channel of Slack, tickets to another; the webhook's address is a secret and comes from a file."""
     said = {
         "title": "{{ .CommonLabels.alertname }}",
-        "text": "{{ range .Alerts }}{{ .Annotations.summary }} ({{ .Annotations.runbook }})\\n{{ end }}",
+        "text": "{{ range .Alerts }}{{ .Annotations.summary }} ({{ .Annotations.runbook }})\n{{ end }}",
     }
     one = {"send_resolved": True, "api_url_file": "/run/secrets/slack_url", **said}
     body = alertmanager().split("\n", 1)[1]
