@@ -103,25 +103,22 @@ def delete_a_row(stage: Stage) -> None:
     )
 
 
-SILENCE: dict[str, object] = {
-    "kind": "silence",
-    "venue": "coinbase",
-    "how": "all",
-}  # the venue's own heartbeats too: with them it is a quiet market
+# Even the venue's own heartbeats: with them it is a quiet market.
+SILENCE: dict[str, object] = {"kind": "silence", "venue": "coinbase", "how": "all"}
 FAULTS = (
+    Fault("NoData", lambda s: s.break_venue(SILENCE, {"kind": "status", "venue": "coingecko", "status": 503}), Stage.mend_venue),
+    Fault("KafkaUnavailable", lambda s: s.kafka.stop(), lambda s: s.kafka.start()),
     Fault("SourceStale", lambda s: s.break_venue(SILENCE), Stage.mend_venue),
     Fault("PriceFrozen", lambda s: setattr(s.prices, "frozen", True), lambda s: setattr(s.prices, "frozen", False)),
     Fault("ArchiveUnavailable", lambda s: s.s3.stop(), lambda s: s.s3.start()),
     Fault("RejectRate", lambda s: s.break_venue({"kind": "malformed", "venue": "coinbase", "probability": 0.2}), Stage.mend_venue),
     Fault("ServiceDown", lambda s: s.services.pause("transformer"), lambda s: s.services.resume("transformer")),
     Fault("RowsAstray", delete_a_row, lambda s: query(s.database, "INSERT INTO ticks SELECT * FROM kept")),
-    Fault("KafkaUnavailable", lambda s: s.kafka.stop(), lambda s: s.kafka.start()),
     Fault("StoreUnavailable", lambda s: s.postgres.stop(), lambda s: s.postgres.start()),
     Fault("DeadLetters", lambda s: s.break_venue({"kind": "malformed", "venue": "coinbase", "count": 1, "times": 1}), Stage.mend_venue),
     Fault("PriceDiverging", lambda s: setattr(s.prices, "odd", 5.0), lambda s: setattr(s.prices, "odd", 0.0)),
     Fault("ErrorRateSpike", lambda s: setattr(s.load, "errors", 2), lambda s: setattr(s.load, "errors", 0)),
     Fault("MissingLatencies", lambda s: setattr(s.load, "untimed", 3), lambda s: setattr(s.load, "untimed", 0)),
-    Fault("NoData", lambda s: s.break_venue(SILENCE, {"kind": "status", "venue": "coingecko", "status": 503}), Stage.mend_venue),
 )
 
 
