@@ -1,13 +1,13 @@
 """The frame of a service's process: settings, log, event loop, signals, probes, one TaskGroup; SIGTERM and Ctrl-C end it within 10 s."""
 
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
 
 import uvloop
 
+from shared import collector
 from shared import settings as settings_module
 from shared.settings import Settings
 from shared.telemetry import follow, logs, probes, process, traces
@@ -23,9 +23,7 @@ def run(name: str, main: Main) -> None:
     follow.configure(settings.telemetry.follow_every)
     traces.configure(name, settings.telemetry.otlp_endpoint)
     process.describe(name, settings.home)
-    # Records are many small objects without cycles: at the default of 700 the collector takes a fifth of the time.
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    collector.relax()
     # The writer decodes in a thread: at the default of 5 ms the loop, which only hands things over, waits a tenth of the time for it.
     sys.setswitchinterval(0.0005)
     try:

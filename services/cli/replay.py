@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared.topics import Topic
 
 UNACKNOWLEDGED = 48
+TOGETHER = 4  # partitions: a request takes one batch of each
 STEP_MS = 50
 READERS = ("transformer", "postgres")
 _NONE: list[tuple[str, bytes]] = []
@@ -49,25 +50,37 @@ async def prepare(kafka: Kafka, topics: Sequence[Topic]) -> None:
 async def publish(kafka: Kafka, feeds: Sequence[Feed], since: int | None, until: int | None, speed: float, told: Told) -> Counter[str]:
     """Publishes all feeds, at `speed` times the pace of their timestamps, or with 0 as fast as can be; returns records by topic."""
     from shared.bus import Producer
+    from shared.errors import Unavailable
 
     sent: Counter[str] = Counter()
     async with Producer(kafka, client_id="replay") as producer:
         if speed:
             await _paced(producer, feeds, since, until, speed, sent, told)
         else:
-            for feed in feeds:
-                async for records in feed.records():
-                    chosen = within(records, since, until)
-                    if not chosen:
-                        continue
-                    producer.extend(feed.topic, feed.partition, [_entry(record) for record in chosen])
-                    await producer.push()
-                    sent[feed.topic.name] += len(chosen)
-                    if producer.unacknowledged > UNACKNOWLEDGED:
-                        await producer.flush()
-                    told(sent)
+            room = asyncio.Semaphore(TOGETHER)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for feed in feeds:
+                        group.create_task(_whole(producer, feed, since, until, room, sent, told))
+            except* Unavailable as faults:
+                raise faults.exceptions[0] from faults
         await producer.flush()
     return sent
+
+
+async def _whole(
+    producer: Producer, feed: Feed, since: int | None, until: int | None, room: asyncio.Semaphore, sent: Counter[str], told: Told
+) -> None:
+    """All of a feed: what it gives at once is handed over before the next is read."""
+    async with room:
+        async for records in feed.records():
+            if chosen := within(records, since, until):
+                producer.extend(feed.topic, feed.partition, [_entry(record) for record in chosen])
+                await producer.push()
+                sent[feed.topic.name] += len(chosen)
+                if producer.unacknowledged > UNACKNOWLEDGED:
+                    await producer.flush()
+                told(sent)
 
 
 def _entry(record: Record) -> Entry:

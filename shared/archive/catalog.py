@@ -65,16 +65,8 @@ def grouped(found: Iterable[Entry]) -> dict[int, list[Entry]]:
 
 
 async def records(store: Store, chain: Sequence[Entry]) -> AsyncIterator[list[Stored]]:
-    """The records of a chain, a row group at a time; the next object is fetched meanwhile."""
-    ahead = asyncio.create_task(store.get(chain[0].key)) if chain else None
-    try:
-        for number in range(len(chain)):
-            assert ahead is not None
-            body = await ahead
-            ahead = asyncio.create_task(store.get(chain[number + 1].key)) if number + 1 < len(chain) else None
-            groups = parquet.read(body)
-            while (rows := await asyncio.to_thread(next, groups, None)) is not None:
-                yield rows
-    finally:
-        if ahead is not None:
-            ahead.cancel()
+    """The records of a chain, some thousands at a time; one object of it is held."""
+    for entry in chain:
+        groups = parquet.read(await store.get(entry.key))
+        while (rows := await asyncio.to_thread(next, groups, None)) is not None:
+            yield rows

@@ -92,12 +92,15 @@ def batch(topic: Topic, records: Sequence[Record]) -> pa.RecordBatch:
 
 
 def _headers(records: Sequence[Record]) -> pa.Array:
-    ends, names, values = [0], [], []
-    for record in records:
-        for name, value in record.headers:
-            names.append(name)
-            values.append(value)
-        ends.append(len(names))
+    names: list[str] = []
+    values: list[bytes] = []
+    ends = [0] * (len(records) + 1)
+    if any(record.headers for record in records):
+        for number, record in enumerate(records, 1):
+            for name, value in record.headers:
+                names.append(name)
+                values.append(value)
+            ends[number] = len(names)
     inner = pa.StructArray.from_arrays([pa.array(names, pa.string()), pa.array(values, pa.binary())], fields=list(HEADERS.value_type))
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), inner, type=HEADERS)
 

@@ -47,9 +47,12 @@ def replay(
     wait: Annotated[bool, typer.Option(help="Wait until the platform has read it all; then records expire again.")] = True,
 ) -> None:
     """Replay the archive: with no --topic, what rebuilds an empty Kafka and an empty Postgres."""
+    import uvloop
+
     from services.cli.feeds import Hole
     from services.cli.lines import Unreadable
     from services.cli.replay import NotEmpty
+    from shared import collector
     from shared.errors import Unavailable
 
     if source == "topic" and not into:
@@ -59,7 +62,8 @@ def replay(
     found = runs.settings()
     span = ms(since, "--since"), ms(until, "--until")
     try:
-        asyncio.run(_replay(found, file or source, topics_of(topic), span, speed, into, cluster, wait))
+        collector.relax()
+        uvloop.run(_replay(found, file or source, topics_of(topic), span, speed, into, cluster, wait))
     except (NotEmpty, Hole) as fault:
         raise terminal.fail(str(fault)) from None
     except Unreadable as fault:
