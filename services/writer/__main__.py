@@ -1,21 +1,15 @@
 """Wires the writer: `--sink postgres` stores, with its relay; `--sink s3` archives; `migrate` brings the schema up to date and ends,
-`verify` proves that nothing was lost, `maintain` removes what is old."""
+`verify` proves that nothing was lost, `maintain` removes what is old.
+
+Each loads only what it runs: the archive chooses its memory before Arrow is there.
+"""
 
 import argparse
 import asyncio
 import sys
 
-from services.writer.audit import Audit
-from services.writer.files import Files
-from services.writer.maintain import expire, maintain
+from services.writer.memory import give_back
 from services.writer.migrate import migrate
-from services.writer.outputs import Outputs
-from services.writer.relay import Relay
-from services.writer.runner import Runner
-from services.writer.sinks.postgres import PostgresSink
-from services.writer.sinks.s3 import Archiver
-from services.writer.verify import verify
-from services.writer.views import Viewer
 from shared import settings as settings_module
 from shared.errors import Rejected, Unavailable
 from shared.service import Main, run
@@ -26,6 +20,14 @@ from shared.time import from_iso, to_datetime
 
 async def store(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Postgres: the sink, the relay of its outbox, the files of its runs."""
+    from services.writer.audit import Audit
+    from services.writer.files import Files
+    from services.writer.outputs import Outputs
+    from services.writer.relay import Relay
+    from services.writer.runner import Runner
+    from services.writer.sinks.postgres import PostgresSink
+    from services.writer.views import Viewer
+
     runner = Runner(settings.kafka, PostgresSink(settings), health, group="postgres", batch_records=settings.writer.batch_records)
 
     async def kafka() -> str | None:
@@ -44,6 +46,9 @@ async def store(settings: Settings, health: Health, stop: asyncio.Event) -> None
 
 async def archive(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """S3: the chain of objects."""
+    give_back()
+    from services.writer.sinks.s3 import Archiver
+
     await Archiver(settings, health).run(stop)
 
 
@@ -64,6 +69,8 @@ def apply() -> int:
 
 def prove(since: str, *, everything: bool) -> int:
     """Verifies; exit code 1 where something does not balance, 2 where it could not be judged."""
+    from services.writer.verify import verify
+
     settings = settings_module.load()
     try:
         verdict = asyncio.run(verify(settings, to_datetime(from_iso(since)) if since else None, everything=everything))
@@ -78,6 +85,8 @@ def prove(since: str, *, everything: bool) -> int:
 
 def upkeep() -> int:
     """Maintains; exit code 1 where something is left to look at, 2 where a part did not answer."""
+    from services.writer.maintain import maintain
+
     settings = settings_module.load()
     try:
         tidy = asyncio.run(_expired(settings)) if settings.writer.retention_days else True
@@ -94,6 +103,8 @@ def upkeep() -> int:
 
 
 async def _expired(settings: Settings) -> bool:
+    from services.writer.maintain import expire
+
     dropped = await expire(settings)
     if dropped is None:
         print("days of ticks and quotes are being dropped by another already")

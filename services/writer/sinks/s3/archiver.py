@@ -118,8 +118,9 @@ class Archiver:
         if lost := polled.keys() - self._pending.keys():  # passed by, and read again
             log().error("records came of partitions without a position", partitions=[f"{tp.topic}/{tp.partition}" for tp in lost])
             self._consumer.restart(lost)
-        if polled:
-            await asyncio.to_thread(self._take, polled, monotonic())
+        now = monotonic()
+        if polled or any(pending.due(now, self._limits) for pending in self._pending.values()):
+            await asyncio.to_thread(self._take, polled, now)
         self._send()
 
     async def _initialise(self, wanted: Sequence[TopicPartition]) -> None:
@@ -149,6 +150,9 @@ class Archiver:
         for tp, records in polled.items():
             if tp in self._pending:
                 self._pending[tp].add(records, now, self._limits)
+        for pending in self._pending.values():
+            if pending.due(now, self._limits):
+                pending.close()
 
     def _make_room(self) -> None:
         """Reads no further while too much is held; from three quarters on the largest drafts are closed."""
@@ -165,10 +169,7 @@ class Archiver:
 
     def _send(self) -> None:
         """Starts what is whole, one object a partition."""
-        now = monotonic()
         for tp, pending in self._pending.items():
-            if pending.due(now, self._limits):
-                pending.close()
             if pending.complete and tp not in self._uploads:
                 draft = pending.complete[0]
                 self._uploads[tp] = Sent(asyncio.create_task(self._upload(tp, draft)), draft, draft.writer.first)

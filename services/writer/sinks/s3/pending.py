@@ -15,7 +15,8 @@ from shared.topics import Topic
 
 _HOUR_MS = 3_600_000
 _STAGED = 4096
-_RECORD_BYTES = 500  # of a record's own objects in memory, beside its key and value
+_RECORD_BYTES = 500  # of a record's own objects in memory, beside its value
+_DRAFT_BYTES = 64 * 1024  # of a draft's own, however little it has: columns of a few rows, pages, the file's description
 
 
 class Limits(NamedTuple):
@@ -40,7 +41,7 @@ class Draft:
     @property
     def held(self) -> int:
         """Bytes of memory."""
-        return self.writer.held + self.staged_bytes
+        return self.writer.held + self.staged_bytes + _DRAFT_BYTES
 
     @property
     def records(self) -> int:
@@ -97,6 +98,7 @@ class Pending:
         """Nothing more goes into the draft."""
         if self.draft is not None:
             self.draft.settle()
+            self.draft.writer.pack()
             self._next = self.draft.writer.end
             self.complete.append(self.draft)
             self.draft = None
