@@ -17,15 +17,16 @@ _STEP = 500
 
 
 class Log:
-    """One reader; partitions are assigned call by call, so a `Log` serves one caller at a time."""
+    """One reader; partitions are assigned call by call, so a `Log` serves one caller at a time. `partition_bytes` at most are fetched at
+    once, but always a whole batch."""
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: Kafka, *, partition_bytes: int = DEAD_LETTER_LIMIT + 64 * 1024) -> None:
         self._prefix = kafka.topic_prefix
         self._client = AIOKafkaConsumer(
             **client_options(kafka),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            max_partition_fetch_bytes=DEAD_LETTER_LIMIT + 64 * 1024,
+            max_partition_fetch_bytes=partition_bytes,
             fetch_max_wait_ms=100,
         )
 
@@ -67,7 +68,7 @@ class Log:
         position = start
         while position < end:
             try:
-                polled = await self._client.getmany(tp, timeout_ms=1000)
+                polled = await self._client.getmany(tp, timeout_ms=1000, max_records=end - position)
                 position = await self._client.position(tp)
             except KafkaError as fault:
                 raise Unavailable(f"Kafka: {fault!r}") from fault

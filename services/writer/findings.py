@@ -1,0 +1,13 @@
+"""What a proof says of one thing."""
+
+from typing import NamedTuple
+
+Ranges = dict[str, dict[int, tuple[int, int]]]  # by topic and partition: the log's [first, end)
+
+
+class Finding(NamedTuple):
+    """Something that does not balance, or, where it is `no_fault`, that should be known."""
+
+    what: str
+    said: str
+    no_fault: bool = False
