@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.writer.sinks.postgres.connection import Connection, quiet
+from shared.aggregations import minutes
 from shared.trading.versions import VOID
 
 MOST = 20
@@ -63,19 +64,43 @@ FULL JOIN (SELECT * FROM candles WHERE start >= ($1::timestamptz)::date AND kind
 WHERE (b.open, b.high, b.low, b.close, b.volume, b.trade_count) IS DISTINCT FROM (c.open, c.high, c.low, c.close, c.volume, c.trade_count)
 ORDER BY start, source, symbol LIMIT {MOST}
 """
+# A bar that was said again for another day's sake is newer than its own day's row, which holds until somebody asks for that day.
+DAYS = f"""
+SELECT format('day %s %s %s', d.source, d.symbol, d.day),
+       CASE WHEN b.id IS NULL THEN 'its bar is not stored'
+            ELSE format('its values are not those of its bar; look at market.raw.v1/%s [%s]', b.raw_partition, b.raw_offset) END
+FROM daily d LEFT JOIN bars b
+  ON b.source = d.source AND b.symbol = d.symbol AND b.start > d.day - 1 AND b.start < d.day + 2
+ AND (b.start AT TIME ZONE 'America/New_York')::date = d.day
+WHERE d.day >= ($1::timestamptz)::date AND (b.id IS NULL OR b.received_at <= d.received_at
+  AND (d.open, d.high, d.low, d.close, d.volume, d.vwap, d.trade_count, d.adjusted, d.received_at) IS DISTINCT FROM
+      (b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count, b.adjusted, b.received_at))
+ORDER BY d.day, d.source, d.symbol LIMIT {MOST}
+"""
+_BOUNDS = f"'{{{','.join(map(str, minutes.BOUNDS))}}}'"
+# The bucket is looked for among floats, eight times as fast. They keep the order of numbers, and bounds lie far apart: the bucket found is
+# the right one or, where a latency becomes equal to the bound above it, the next.
 MINUTES = f"""
-WITH folded AS (
-    SELECT service, date_trunc('minute', event_time) AS start, count(*) AS requests, count(latency_ms) AS latencies,
-           coalesce(sum(latency_ms), 0) AS latency_sum, count(status_code) AS statuses,
+WITH bounds AS MATERIALIZED (SELECT n::integer, low FROM unnest({_BOUNDS}::numeric[]) WITH ORDINALITY AS u (low, n)),
+counted AS (
+    SELECT service, date_trunc('minute', event_time) AS start,
+           CASE WHEN latency_ms IS NOT NULL THEN coalesce(n - (latency_ms < low)::integer, 0) END AS bucket, count(*) AS requests,
+           sum(latency_ms) AS latency_sum, count(status_code) AS statuses,
            count(*) FILTER (WHERE status_code NOT BETWEEN 200 AND 299) AS errors, count(*) FILTER (WHERE late) AS late
-    FROM service_events WHERE event_time >= ($1::timestamptz)::date GROUP BY 1, 2
+    FROM service_events LEFT JOIN bounds ON n = width_bucket(latency_ms::float8, {_BOUNDS}::float8[])
+    WHERE event_time >= ($1::timestamptz)::date GROUP BY 1, 2, 3
+), folded AS (
+    SELECT service, start, sum(requests) AS requests, coalesce(sum(requests) FILTER (WHERE bucket IS NOT NULL), 0) AS latencies,
+           coalesce(sum(latency_sum), 0) AS latency_sum, sum(statuses) AS statuses, sum(errors) AS errors, sum(late) AS late,
+           coalesce(array_agg(bucket ORDER BY bucket) FILTER (WHERE bucket IS NOT NULL), '{{}}') AS buckets,
+           coalesce(array_agg(requests ORDER BY bucket) FILTER (WHERE bucket IS NOT NULL), '{{}}') AS counts
+    FROM counted GROUP BY 1, 2
 )
 SELECT format('minute %s %s', service, to_char(start, 'YYYY-MM-DD"T"HH24:MI"Z"')),
        format('it has %s events, %s are stored, or its values are not theirs', coalesce(m.request_count, 0), coalesce(f.requests, 0))
 FROM folded f FULL JOIN (SELECT * FROM minutes WHERE start >= ($1::timestamptz)::date) m USING (service, start)
-WHERE (f.requests, f.latencies, f.latency_sum, f.statuses, f.errors, f.late, f.latencies) IS DISTINCT FROM
-      (m.request_count, m.latency_count, m.latency_sum, m.status_count, m.error_count, m.late_count,
-       (SELECT coalesce(sum(n), 0) FROM unnest(m.counts) AS u (n)))
+WHERE (f.requests, f.latencies, f.latency_sum, f.statuses, f.errors, f.late, f.buckets, f.counts) IS DISTINCT FROM
+      (m.request_count, m.latency_count, m.latency_sum, m.status_count, m.error_count, m.late_count, m.buckets, m.counts)
 ORDER BY start, service LIMIT {MOST}
 """
 FILLS = f"""
@@ -151,6 +176,7 @@ PROOFS = (
     Proof("gaps", GAPS),
     Proof("candles", CANDLES),
     Proof("bars", BARS),
+    Proof("days", DAYS),
     Proof("minutes", MINUTES),
     Proof("fills", FILLS),
     Proof("orders", ORDERS),
