@@ -19,7 +19,7 @@ from shared.settings import S3, Kafka
 from shared.topics import MARKET_RAW, TICKS
 from tests.fixtures import archive, databases
 from tests.fixtures.servers import Parts, Server
-from tests.system import gold, tables
+from tests.system import answers, gold, tables
 from tests.system.mixture import Mixture
 from tests.system.services import Services
 from tests.system.store import query, until
@@ -99,10 +99,10 @@ def test_an_empty_kafka_and_an_empty_store_become_what_they_were(
     with platform(kafka_settings, database_url, reached, tmp_path / "first") as services:
         mixture.publish(kafka_settings, (0, 1))
         settled(services, kafka_settings, database_url, mixture)
-    before = tables.contents(database_url)
+    before, said = tables.contents(database_url), answers.read(database_url)
     bucket = archive.settings(s3.environment, s3_bucket)
     kept = listed(bucket)
-    assert gold.differences(bucket, kafka_settings.topic_prefix, database_url, tmp_path / "gold") == {}
+    assert gold.differences(bucket, kafka_settings.topic_prefix, said, tmp_path / "gold") == {}
     with (
         new_kafka(parts, tmp_path / "kafka", kafka_settings.topic_prefix) as kafka,
         databases.database(postgres.environment["DATABASE_URL"], template_database) as url,
@@ -113,6 +113,7 @@ def test_an_empty_kafka_and_an_empty_store_become_what_they_were(
         assert asyncio.run(mismatches(kafka)) == [], "records expire as before"
         settled(services, kafka, url, mixture)
         assert tables.differences(before, tables.contents(url)) == {}
+        assert answers.differences(said, answers.read(url)) == {}
         assert listed(bucket).items() >= kept.items(), "the old archive is as it was"
         check_new_chains(bucket, kafka)
         check_verify(services, kafka, url, bucket)
