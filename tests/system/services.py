@@ -64,11 +64,12 @@ class Services:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
-    def stop(self, name: str) -> int:
-        """SIGTERM; the exit code, within the ten seconds a service has."""
-        process = self._processes.pop(name)
-        process.terminate()
-        return process.wait(timeout=15)
+    def stop(self, *names: str) -> int:
+        """SIGTERM to all at once; the exit code, the worst of several, within the ten seconds a service has."""
+        stopped = [self._processes.pop(name) for name in names]
+        for process in stopped:
+            process.terminate()
+        return max((process.wait(timeout=15) for process in stopped), key=abs)
 
     def pause(self, name: str) -> None:
         """SIGSTOP: it is there and does nothing."""

@@ -23,7 +23,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "fills": ("revision",),
     "sources": (),
     "source_gaps": (),
-    "runs": ("attempts", "views"),
+    "runs": ("views",),
     "ledger": (),
     "dead_letters": ("cluster", "partition", "offset"),
     "outputs": ("requested_at",),

@@ -15,7 +15,7 @@ from shared.records import Record
 from shared.settings import S3, Kafka
 from shared.topics import TOPICS, Topic
 from tests.fixtures import archive
-from tests.fixtures.faulty import faulty
+from tests.fixtures.faulty import FAULTS, faulty
 from tests.fixtures.servers import Server
 from tests.system.mixture import Mixture
 from tests.system.services import Services
@@ -40,7 +40,7 @@ def test_every_offset_is_in_one_object_whatever_is_killed(
 ) -> None:
     mixture = Mixture(RECORDS * 2 // 5, tmp_path / "files")
     rnd = random.Random(9)
-    with faulty(s3.environment["AWS_ENDPOINT_URL_S3"], seed=3) as (address, met):
+    with faulty(s3.environment["AWS_ENDPOINT_URL_S3"], seed=3) as (address, met, clear):
         services.configure(
             **{**s3.environment, "AWS_ENDPOINT_URL_S3": address, "S3__BUCKET": s3_bucket, "S3__OBJECT_SECONDS": "1.5"},
             S3__OBJECT_RECORDS="2500",
@@ -58,12 +58,12 @@ def test_every_offset_is_in_one_object_whatever_is_killed(
             services.kill(name)
             services.start(name)
         until(lambda: mixture.stored(lambda sql: query(database_url, sql)), True, 300, services.logs)
-        for name in ("writer", "transformer", "fetcher"):
-            assert services.stop(name) == 0
+        until(lambda: all(met[fate] for fate in (*FAULTS, "through")), True, 120, lambda: str(met))
+        clear()
+        assert services.stop("writer", "transformer", "fetcher") == 0
         ends = asyncio.run(ends_of(kafka_settings))
         until(lambda: asyncio.run(behind(kafka_settings, ends)), {}, 240, services.logs)
         peak = max(peak, *(memory(services, name) for name in ("archiver", "archiver-2")))
-    assert all(met[fate] for fate in ("500", "503", "silent", "lost", "through")), met
     check(kafka_settings, archive.settings(s3.environment, s3_bucket), ends)
     record_property("archivers' peak, MiB", peak)
     assert peak < MOST_MIB, f"{peak} MiB"

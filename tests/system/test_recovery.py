@@ -12,7 +12,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from shared.archive import catalog, views
+from shared.archive import catalog, chain, views
+from shared.archive.layout import Span
 from shared.archive.store import Store
 from shared.bus import admin
 from shared.settings import S3, Kafka
@@ -76,8 +77,7 @@ def command(services: Services, *arguments: str) -> subprocess.CompletedProcess[
 def settled(services: Services, kafka: Kafka, url: str, mixture: Mixture) -> None:
     """Everything is stored and archived; the services are stopped."""
     until(lambda: mixture.stored(lambda sql: query(url, sql)), True, 240, services.logs)
-    for name in ("fetcher", "transformer", "writer"):
-        assert services.stop(name) == 0
+    assert services.stop("fetcher", "transformer", "writer") == 0
     ends = asyncio.run(ends_of(kafka))
     until(lambda: asyncio.run(behind(kafka, ends)), {}, 120, services.logs)
     assert services.stop("archiver") == 0
@@ -136,16 +136,22 @@ def listed(s3: S3) -> dict[str, tuple[int, int]]:
 
 def check_new_chains(s3: S3, kafka: Kafka) -> None:
     """The new cluster's archive has every offset of its logs."""
-    cluster = asyncio.run(admin.cluster_id(kafka))
-    chains = archive.chains(asyncio.run(archive.objects(s3, f"{cluster}/")))
+
+    async def read() -> list[catalog.Entry]:
+        async with Store(s3) as store:
+            return [entry async for entry in catalog.entries(store, f"{await admin.cluster_id(kafka)}/")]
+
+    spans: dict[tuple[str, int], list[Span]] = {}
+    for entry in asyncio.run(read()):
+        spans.setdefault((entry.named.place.topic, entry.named.place.partition), []).append(entry.span)
     ends = {(kafka.topic_prefix + name, number): end for (name, number), end in asyncio.run(ends_of(kafka)).items() if end}
-    assert {place: held[-1][1].end for place, held in chains.items()} == ends
-    assert all(held[0][1].first == 0 for held in chains.values())
+    assert {place: max(span.end for span in held) for place, held in spans.items()} == ends
+    assert all(min(span.first for span in held) == 0 and not list(chain.faults(held)) for held in spans.values())
 
 
 def check_verify(services: Services, kafka: Kafka, url: str, s3: S3) -> None:
     """Balanced; then an object, a row, a candle and a segment are tampered with, and each is named."""
-    assert "\nbalanced: " in "\n" + verified(services, 0)
+    assert "\nbalanced: " in "\n" + verified(services, 0, "--all")
     symbol, start, identity = query(url, "SELECT symbol, event_time, id FROM ticks ORDER BY event_time LIMIT 1")[0]
     flipped = query(url, "SELECT symbol, start FROM candles ORDER BY start DESC, symbol LIMIT 1")[0]
     run(url, f"DELETE FROM ticks WHERE symbol = '{symbol}' AND id = '{identity}'")
@@ -163,9 +169,9 @@ def check_verify(services: Services, kafka: Kafka, url: str, s3: S3) -> None:
 DAMAGED = 8  # a partition that has market data
 
 
-def verified(services: Services, code: int) -> str:
-    """What `tickplant verify --all` says."""
-    done = command(services, "verify", "--all")
+def verified(services: Services, code: int, *more: str) -> str:
+    """What `tickplant verify` says."""
+    done = command(services, "verify", *more)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
