@@ -23,7 +23,7 @@ OFFERED = (JSON, CSV, PARQUET, ARROW)
 _VARY = {"Vary": "Accept"}
 _decode = msgspec.json.Decoder(list[dict[str, Any]], float_hook=Decimal).decode
 _USUAL = frozenset({b"", b"*/*", JSON.encode()})
-Rows = Sequence[msgspec.Struct | msgspec.Raw]
+Rows = Sequence[msgspec.Struct] | msgspec.Raw
 
 
 class Column(NamedTuple):
