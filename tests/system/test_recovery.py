@@ -51,7 +51,7 @@ def platform(kafka: Kafka, url: str, s3: dict[str, str], folder: Path) -> Iterat
         for name in STAGES:
             running.start(name)
         for name in STAGES:
-            running.wait_ready(name, 60)
+            running.wait_ready(name, 150)
         yield running
     finally:
         running.close()
