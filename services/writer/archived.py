@@ -5,7 +5,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 
-from services.writer.findings import Finding, Ranges
+from services.writer.findings import Finding
 from services.writer.sinks.s3.positions import GROUP
 from shared.archive import catalog, chain
 from shared.archive.catalog import Entry
@@ -19,15 +19,18 @@ TOGETHER = 8  # objects read at a time
 PROBE_BYTES = 64 * 1024
 
 
-async def faults(settings: Settings, cluster: str, ranges: Ranges, *, everything: bool) -> list[Finding]:
-    """All of it, beside the logs' ranges; `everything` reads each object and looks for its ends in the log. Raises `Unavailable`."""
+async def faults(settings: Settings, cluster: str, *, everything: bool) -> list[Finding]:
+    """All of it; `everything` reads each object and looks for its ends in the log. Raises `Unavailable`.
+
+    An archiver may be at work: what was committed is read before the objects, and they before the logs, so that each has what it is of.
+    """
     findings: list[Finding] = []
     committed = await admin.committed(settings.kafka, GROUP, TOPICS)
     async with Store(settings.s3) as store, Log(settings.kafka, partition_bytes=PROBE_BYTES) as log:
         for topic in TOPICS:
             chains = await catalog.chains(store, cluster, topic.tier, settings.kafka.topic_prefix + topic.name)
             damaged = await _damaged(store, [entry for entries in chains.values() for entry in entries]) if everything else set()
-            for partition, span in ranges[topic.name].items():
+            for partition, span in (await log.ranges(topic)).items():
                 entries, done = chains.get(partition, []), committed.get((topic.name, partition), (0, ""))[0]
                 found = list(_chain(topic, entries, span, done, kept=settings.s3.retention_days > 0))
                 found += [f"the object at {e.span.first} is not what was stored: {e.key}" for e in entries if e.key in damaged]

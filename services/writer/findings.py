@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-Ranges = dict[str, dict[int, tuple[int, int]]]  # by topic and partition: the log's [first, end)
-
 
 class Finding(NamedTuple):
     """Something that does not balance, or, where it is `no_fault`, that should be known."""

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from services.writer import archived
-from services.writer.findings import Finding, Ranges
+from services.writer.findings import Finding
 from services.writer.sinks.postgres import proofs
 from services.writer.sinks.postgres.connection import Connection, connect, quiet
 from shared.bus import Log, admin
-from shared.settings import Settings
+from shared.settings import Kafka, Settings
 from shared.topics import EVENTS_OF, TOPICS
 
 SECONDS = 600.0
@@ -36,35 +36,35 @@ async def verify(settings: Settings, since: datetime | None, *, everything: bool
     began = time.monotonic()
     cluster = await admin.cluster_id(settings.kafka)
     since = since or datetime(1, 1, 1, tzinfo=UTC)
-    async with Log(settings.kafka) as log:
-        ranges = {topic.name: await log.ranges(topic) for topic in TOPICS}
     (stored, looked_at), archive = await asyncio.gather(
-        _store(settings, cluster, since, ranges), _archive(settings, cluster, ranges, everything=everything)
+        _store(settings, cluster, since), _archive(settings, cluster, everything=everything)
     )
     findings = [*stored, *archive]
     return Verdict(findings, f"{looked_at} in {time.monotonic() - began:.1f} s")
 
 
-async def _archive(settings: Settings, cluster: str, ranges: Ranges, *, everything: bool) -> list[Finding]:
+async def _archive(settings: Settings, cluster: str, *, everything: bool) -> list[Finding]:
     if not settings.s3.bucket:
         return [Finding("archive", "no bucket is set: it was not looked at", no_fault=True)]
-    return await archived.faults(settings, cluster, ranges, everything=everything)
+    return await archived.faults(settings, cluster, everything=everything)
 
 
-async def _store(settings: Settings, cluster: str, since: datetime, ranges: Ranges) -> tuple[list[Finding], str]:
+async def _store(settings: Settings, cluster: str, since: datetime) -> tuple[list[Finding], str]:
     database = settings.database
     connection = await connect(database.url.get_secret_value(), database.schema_name)
     try:
         async with proofs.snapshot(connection):
-            return await _proved(connection, settings, cluster, since, ranges)
+            return await _proved(connection, settings, cluster, since)
     finally:
         connection.terminate()
 
 
-async def _proved(connection: Connection, settings: Settings, cluster: str, since: datetime, ranges: Ranges) -> tuple[list[Finding], str]:
+async def _proved(connection: Connection, settings: Settings, cluster: str, since: datetime) -> tuple[list[Finding], str]:
     findings, under_way = [], 0
     consumer = settings.kafka.topic_prefix + "postgres"
-    for (topic, partition), offset in (await proofs.positions(connection, cluster, consumer)).items():
+    stored = await proofs.positions(connection, cluster, consumer)
+    ranges = await _ranges(settings.kafka)  # after the positions: no store is ahead of its log because the log went on
+    for (topic, partition), offset in stored.items():
         end = ranges.get(topic, {}).get(partition, (0, 0))[1]
         if offset > end:
             findings.append(Finding(f"{topic}/{partition}", f"the store is at {offset}, the log ends at {end}"))
@@ -82,3 +82,9 @@ async def _proved(connection: Connection, settings: Settings, cluster: str, sinc
             Finding("under way", f"{under_way:,} records are not stored yet: the ledger is judged when they are", no_fault=True)
         )
     return findings, f"{ticks:,} ticks, {candles:,} candles"
+
+
+async def _ranges(kafka: Kafka) -> dict[str, dict[int, tuple[int, int]]]:
+    """The first offset and the end of every log, by topic and partition."""
+    async with Log(kafka) as log:
+        return {topic.name: await log.ranges(topic) for topic in TOPICS}
