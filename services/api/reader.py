@@ -86,10 +86,10 @@ async def _minutes(store: Store, query: Query, coverage: Coverage) -> Made:
     start, end = values[2], values[3]
     ((stamp,),) = await store.fetch(queries.STAMP if query.source is None else queries.STAMP_OF_SOURCE, *values)
     of = values, stamp, *((source, known.within(start, end)) for source, known in coverage.items())
-    known = store.pages.get(of)
-    if known is None:
-        known = store.pages.put(of, made := await _made(store, query, coverage), 1 + memoryview(made[0]).nbytes // ROW_BYTES)
-    return known
+    if (page := store.pages.get(of)) is not None:
+        return page
+    page = await _made(store, query, coverage)
+    return store.pages.put(of, page, 1 + memoryview(page[0]).nbytes // ROW_BYTES)
 
 
 async def _made(store: Store, query: Query, coverage: Coverage) -> Made:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from services.writer.batch import Batch, Letter
+from services.writer.batch import SAMPLE, Batch, Letter
 from shared.events import Nbbo, Tick
 from shared.time import DAY, to_iso
 from shared.topics import DEAD_LETTERS, MARKET_RAW, TRADING_RAW, Topic
@@ -18,7 +18,6 @@ REASON = "expired"
 Table = Literal["ticks", "quotes"]
 Expired = Mapping[Table, Collection[int]]  # days since 1970
 _EPOCH = date(1970, 1, 1).toordinal()
-_SAMPLE = 512
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
@@ -47,7 +46,7 @@ def _rejection(raw: Topic, event: Tick | Nbbo) -> Rejection:
     message = f"facts of {day} are no longer kept"
     origin, value = f"{raw.name}/{event.origin}", _encode(event)
     place = event.origin.partition, event.origin.offset
-    letter = Letter(*place, origin, event.source, event.run or "", None, REASON, message, event.received_at, value[:_SAMPLE])
+    letter = Letter(*place, origin, event.source, event.run or "", None, REASON, message, event.received_at, value[:SAMPLE])
     headers = [
         ("error_reason", REASON),
         ("error_message", message),

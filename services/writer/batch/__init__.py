@@ -20,9 +20,11 @@ from services.writer.batch.contents import (
     ledger_key,
 )
 from services.writer.batch.operations import first
+from services.writer.batch.reading import SAMPLE
 from services.writer.batch.ticks import content, precedence
 
 __all__ = [
+    "SAMPLE",
     "Batch",
     "FactKey",
     "FlagKey",

@@ -10,7 +10,7 @@ from shared.records import Record
 
 Event = TypeVar("Event")
 Derived = TypeVar("Derived", Fact, Order | Execution | Nbbo, ServiceEvent)
-SAMPLE = 512
+SAMPLE = 512  # bytes of a dead letter that the store keeps
 
 
 def decoded(
