@@ -106,7 +106,6 @@ def _rows(file: IO[bytes], names: list[str], at: int, line: int) -> Iterator[tup
     """The rows from a place of the file on: each with its place and line; raises `Unreadable`."""
     from shared.archive import text
 
-    csv.field_size_limit(LONGEST)
     file.seek(at)
     following, lines = at, line
 
@@ -121,7 +120,7 @@ def _rows(file: IO[bytes], names: list[str], at: int, line: int) -> Iterator[tup
     while True:
         place, number = following, lines
         try:
-            cells = next(rows, None)
+            cells = _cells(rows)
             if cells is None:
                 return
             if len(cells) != len(names):
@@ -130,3 +129,12 @@ def _rows(file: IO[bytes], names: list[str], at: int, line: int) -> Iterator[tup
         except (ValueError, csv.Error) as fault:
             raise Unreadable(f"line {number}: {fault}") from None
         yield place, number, name, record
+
+
+def _cells(rows: Iterator[list[str]]) -> list[str] | None:
+    """The next row's cells; a record's value may be longer than the csv module, for all its readers, allows."""
+    allowed = csv.field_size_limit(LONGEST)
+    try:
+        return next(rows, None)
+    finally:
+        csv.field_size_limit(allowed)
