@@ -27,9 +27,9 @@ daily: $(STAMP) ## Fetch daily bars: TRADE_DATE_FROM=2024-11-25 TRADE_DATE_TO=20
 example: $(STAMP) ## Daily bars from the simulated exchange to files, on a stack of its own and without the internet
 	@$(BIN)/python -m deploy.example
 
-test: $(STAMP) ## Run the quick tests first, then all of them on the real parts
+test: $(STAMP) ## Run the quick tests, then those on the real parts
 	$(BIN)/pytest -q --exitfirst -n 2 tests/unit tests/architecture
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/system tests
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/unit --ignore tests/architecture tests/system tests
 
 check: $(STAMP) ## Check format, lint, types and the layers
 	$(BIN)/ruff format --check

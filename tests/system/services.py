@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import IO
 
 import httpx
+
+from deploy.local.ports import free_ports
 
 COMMANDS = {
     "fetcher": ["-m", "services.fetcher"],
@@ -22,13 +23,6 @@ COMMANDS = {
 }
 
 
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Services:
     """The processes of one test, by name (`writer`, `writer-2`, …); what a name's first word says is what runs."""
 
@@ -38,11 +32,11 @@ class Services:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._files: list[IO[bytes]] = []
         self.ports: dict[str, int] = {}
-        self.api_port = free_port()
+        self.api_port = free_ports(1)[0]
 
     def start(self, name: str) -> None:
         """Starts a service; returns at once."""
-        self.ports[name] = free_port()
+        self.ports[name] = free_ports(1)[0]
         environment = {"SIMULATOR__PORT": str(self.ports[name]), **self._environment}
         environment |= {"TELEMETRY__PORT": str(self.ports[name]), "API_PORT": str(self.api_port)}
         log = (self._logs / f"{name}.log").open("ab")

@@ -85,9 +85,14 @@ def test_a_trace_crosses_kafka_and_the_api_continues_its_caller_s(
     assert pairs(spans, "snapshot")[0][0]["run_id"].startswith("snapshot-")
     run, marker = pairs(spans, "run")[0]
     assert (run["run_id"], run["trace"], marker["raw"].split("/")[0]) == (accepted.json()["run_id"], TRACE, "trading.raw.v1")
-    requests = {one["span"]: one for one in spans if one["trace"] == TRACE and one["service"] == "tickplant-api"}
-    assert [(one["parent"], one["request_id"]) for one in requests.values()] == [(PARENT, "mine-1")] * 2
-    assert run["parent"] in requests
+    until(lambda: len(requests(spans)), 2, 60, services.logs)  # each service tells its spans every few seconds
+    assert [(one["parent"], one["request_id"]) for one in requests(spans).values()] == [(PARENT, "mine-1")] * 2
+    assert run["parent"] in requests(spans)
+
+
+def requests(spans: list[Span]) -> dict[str, Span]:
+    """What the api was asked under the caller's trace."""
+    return {one["span"]: one for one in spans if one["trace"] == TRACE and one["service"] == "tickplant-api"}
 
 
 def pairs(spans: list[Span], name: str) -> list[tuple[Span, Span]]:
