@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.writer.sinks.postgres import outbox
+from services.writer.sinks.postgres import outbox, trading_outbox
 from services.writer.sinks.postgres.connection import Connection, connect, quiet
 from shared.backoff import delay
 from shared.bus import Producer
@@ -64,9 +64,13 @@ class Relay:
         metrics.OUTBOX.set(len(waiting))
         if not waiting:
             return 0
+        with quiet():
+            named = await trading_outbox.records(connection, waiting)
         for row in waiting:
-            for key, value, headers in outbox.records(row):
-                producer.add(self._topics[row["topic"]], row["partition"], key, value, headers)
+            if row["ids"] is None:
+                producer.add(self._topics[row["topic"]], row["partition"], *outbox.record(row))
+        for topic, key, partition, value in named:
+            producer.add(self._topics[topic], partition, key, value)
         await producer.flush()
         with quiet():
             await outbox.done(connection, waiting)

@@ -1,7 +1,7 @@
 """What must still be published, written with the facts it tells of; only the newest value of a key waits."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import asyncpg
 import msgspec
@@ -16,11 +16,11 @@ _PUT = """
 INSERT INTO outbox (topic, key, partition, value) SELECT * FROM unnest($1::text[], $2::bytea[], $3::int[], $4::bytea[])
 ON CONFLICT (topic, key) DO UPDATE SET partition = excluded.partition, value = excluded.value, position = nextval('outbox_sequence')
 """
-# Rows of some megabytes at a time, at least one.
+# Rows of some megabytes at a time, at least one; an id stands for a record of some 400 bytes.
 _NEXT = """
-SELECT topic, key, partition, value, position, bundled, letter FROM (
-    SELECT *, sum(octet_length(value)) OVER (ORDER BY position) - octet_length(value) AS before
-    FROM (SELECT * FROM outbox ORDER BY position LIMIT $1) first
+SELECT topic, key, partition, value, position, ids, letter FROM (
+    SELECT *, sum(size) OVER (ORDER BY position) - size AS before
+    FROM (SELECT *, octet_length(value) + 400 * coalesce(cardinality(ids), 0) AS size FROM outbox ORDER BY position LIMIT $1) first
 ) o WHERE before < $2 ORDER BY position
 """
 _MOST_BYTES = 4 * 1024 * 1024
@@ -55,17 +55,12 @@ def run(event: Run) -> Row:
     return RUNS.name, key, partition(key, RUNS.partitions), _encode(event)
 
 
-def records(row: asyncpg.Record) -> Iterator[tuple[bytes, bytes, Headers]]:
-    """The keys, values and headers of a row."""
-    if row["letter"] is not None:
-        letter = json.loads(row["letter"])
-        yield letter["key"].encode(), row["value"], [(name, value.encode()) for name, value in letter["headers"]]
-    elif not row["bundled"]:
-        yield row["key"], row["value"], []
-    else:
-        for line in row["value"].split(b"\n"):
-            key, _, value = line.partition(b"\t")
-            yield key, value, []
+def record(row: asyncpg.Record) -> tuple[bytes, bytes, Headers]:
+    """The key, value and headers of a row that holds its record."""
+    if row["letter"] is None:
+        return row["key"], row["value"], []
+    letter = json.loads(row["letter"])
+    return letter["key"].encode(), row["value"], [(name, value.encode()) for name, value in letter["headers"]]
 
 
 async def put(connection: Connection, rows: Iterable[Row]) -> None:

@@ -1,23 +1,26 @@
-"""Fills and summaries on their way to their topics: the JSON is made where the rows are, one outbox row for each partition of a batch.
+"""Fills and summaries on their way to their topics: their ids wait, and the JSON is made of the rows as they stand when it is published.
 
 Invariant: what is published is `shared.events.Fill` and `OrderSummary`, value for value.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
+
+import asyncpg
 
 from services.writer.sinks.postgres.connection import Connection
+from services.writer.sinks.postgres.outbox import Row
 from shared.partitioning import partition
 from shared.topics import FILLS, PARTITIONS, SUMMARIES
 from shared.trading.versions import RANKS, VOID
 
-_BUNDLE = """
-INSERT INTO outbox (topic, key, partition, value, bundled)
-SELECT $2, convert_to(gen_random_uuid()::text, 'UTF8'), p.partition, convert_to(string_agg({line}, E'\\n'), 'UTF8'), true
-FROM (SELECT * FROM {table} WHERE {id} = ANY($1::text[]) OFFSET 0) r
-JOIN unnest($3::text[], $4::int[]) AS p (symbol, partition) USING (symbol)
-GROUP BY p.partition ORDER BY p.partition
+_IDS = 1_000  # of an outbox row
+_PUT = """
+INSERT INTO outbox (topic, key, partition, value, ids) SELECT $1, convert_to(gen_random_uuid()::text, 'UTF8'), 0, '', $2
 """
-_SYMBOLS = "SELECT DISTINCT symbol FROM {table} WHERE {id} = ANY($1::text[]) AND symbol IS NOT NULL"
+_READ = """
+SELECT symbol, string_agg({line}, E'\\n') AS lines
+FROM (SELECT * FROM {table} WHERE {id} = ANY($1::text[]) AND symbol IS NOT NULL OFFSET 0) r GROUP BY symbol ORDER BY symbol
+"""
 
 
 def _us(column: str) -> str:
@@ -59,11 +62,27 @@ _TABLES = {
 
 
 async def put(connection: Connection, topic: str, ids: Collection[str]) -> None:
-    """Adds the rows of these ids, as they now stand."""
-    if not ids:
-        return
-    table, key, line = _TABLES[topic]
+    """Adds the rows of these ids."""
     wanted = sorted(ids)
-    symbols = [row["symbol"] for row in await connection.fetch(_SYMBOLS.format(table=table, id=key), wanted)]
-    numbers = [partition(symbol.encode(), PARTITIONS) for symbol in symbols]
-    await connection.execute(_BUNDLE.format(table=table, id=key, line=line), wanted, topic, symbols, numbers)
+    await connection.executemany(_PUT, [(topic, wanted[at : at + _IDS]) for at in range(0, len(wanted), _IDS)])
+
+
+async def records(connection: Connection, waiting: Iterable[asyncpg.Record]) -> list[Row]:
+    """What is to be published for the outbox rows, each id once: topic, key, partition and value."""
+    wanted: dict[str, set[str]] = {}
+    for row in waiting:
+        if row["ids"] is not None:
+            wanted.setdefault(row["topic"], set()).update(row["ids"])
+    found: list[Row] = []
+    for topic, ids in wanted.items():
+        table, key, line = _TABLES[topic]
+        for row in await connection.fetch(_READ.format(table=table, id=key, line=line), sorted(ids)):
+            number = partition(row["symbol"].encode(), PARTITIONS)
+            found += [(topic, key, number, value) for key, value in _split(row["lines"])]
+    return found
+
+
+def _split(lines: str) -> Iterator[tuple[bytes, bytes]]:
+    for line in lines.encode().split(b"\n"):
+        key, _, value = line.partition(b"\t")
+        yield key, value
