@@ -6,6 +6,8 @@ A failure drops all state: the partitions restart from their last checkpoint, an
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from services.transformer import checkpoint as checkpoints
 from services.transformer.checkpoint import Checkpoint
@@ -27,6 +29,7 @@ Make = Callable[[int, Checkpoint], Transform]
 POLL_MS = 200
 POLL_RECORDS = 20_000
 UNACKNOWLEDGED = 64  # batches in flight before the loop waits for them
+_place = attrgetter("topic", "partition")
 
 
 class Runner:
@@ -96,9 +99,14 @@ class Runner:
         return Producer(self._kafka, client_id=self._group)
 
     def _add(self, published: list[Output]) -> None:
-        add = self._producer.add
-        for output in published:
-            add(output.topic, output.partition, output.key, output.value, output.headers, output.timestamp_ms)
+        """Queues them in their order; those that follow each other into one partition together."""
+        now = time.time_ns() // 1_000_000
+        for (topic, number), outputs in groupby(published, _place):
+            records = [
+                (output.key, output.value, list(output.headers), now if output.timestamp_ms is None else output.timestamp_ms)
+                for output in outputs
+            ]
+            self._producer.extend(topic, number, records)
 
     def _rebalanced(self) -> None:
         """Every rebalance takes all partitions away and gives some back, uninitialised."""
