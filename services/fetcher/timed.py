@@ -3,7 +3,6 @@
 The time of a row that tells none, or an earlier one than the row before it, is that of the row before: a file keeps its order.
 """
 
-from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 from services.fetcher import headers
@@ -82,8 +81,12 @@ class Rows:
 
     def _at(self, text: bytes) -> int:
         """The row's own time, never before the last row's."""
-        with suppress(Rejected, UnicodeDecodeError):  # it is the transformer that says so
-            self._time = max(self._time, moment(text.strip().decode(), self._zone))
+        try:
+            at = moment(text.strip().decode(), self._zone)
+        except (Rejected, UnicodeDecodeError):
+            return self._time  # it is the transformer that says so
+        if at > self._time:
+            self._time = at
         return self._time
 
     def _key(self, native: bytes) -> tuple[bytes, int]:

@@ -1,6 +1,7 @@
 """Publishes the outbox: one relay at a time (advisory lock), in order, rows deleted once acknowledged; at least once, newest value last."""
 
 import asyncio
+import time
 
 from services.writer.sinks.postgres import outbox, trading_outbox
 from services.writer.sinks.postgres.connection import Connection, connect, quiet
@@ -69,8 +70,9 @@ class Relay:
         for row in waiting:
             if row["ids"] is None:
                 producer.add(self._topics[row["topic"]], row["partition"], *outbox.record(row))
-        for topic, key, partition, value in named:
-            producer.add(self._topics[topic], partition, key, value)
+        now = time.time_ns() // 1_000_000
+        for topic, partition, pairs in named:
+            producer.extend(self._topics[topic], partition, [(key, value, [], now) for key, value in pairs])
         await producer.flush()
         with quiet():
             await outbox.done(connection, waiting)

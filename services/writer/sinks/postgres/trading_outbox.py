@@ -3,16 +3,16 @@
 Invariant: what is published is `shared.events.Fill` and `OrderSummary`, value for value.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 
 import asyncpg
 
 from services.writer.sinks.postgres.connection import Connection
-from services.writer.sinks.postgres.outbox import Row
 from shared.partitioning import partition
 from shared.topics import FILLS, PARTITIONS, SUMMARIES
 from shared.trading.versions import RANKS, VOID
 
+Bundle = tuple[str, int, list[tuple[bytes, bytes]]]
 _IDS = 1_000  # of an outbox row
 _PUT = """
 INSERT INTO outbox (topic, key, partition, value, ids) SELECT $1, convert_to(gen_random_uuid()::text, 'UTF8'), 0, '', $2
@@ -67,22 +67,20 @@ async def put(connection: Connection, topic: str, ids: Collection[str]) -> None:
     await connection.executemany(_PUT, [(topic, wanted[at : at + _IDS]) for at in range(0, len(wanted), _IDS)])
 
 
-async def records(connection: Connection, waiting: Iterable[asyncpg.Record]) -> list[Row]:
-    """What is to be published for the outbox rows, each id once: topic, key, partition and value."""
+async def records(connection: Connection, waiting: Iterable[asyncpg.Record]) -> list[Bundle]:
+    """What is to be published for the outbox rows, each id once: topic, partition, and (key, value) of each record."""
     wanted: dict[str, set[str]] = {}
     for row in waiting:
         if row["ids"] is not None:
             wanted.setdefault(row["topic"], set()).update(row["ids"])
-    found: list[Row] = []
+    found: list[Bundle] = []
     for topic, ids in wanted.items():
         table, key, line = _TABLES[topic]
-        for row in await connection.fetch(_READ.format(table=table, id=key, line=line), sorted(ids)):
-            number = partition(row["symbol"].encode(), PARTITIONS)
-            found += [(topic, key, number, value) for key, value in _split(row["lines"])]
+        rows = await connection.fetch(_READ.format(table=table, id=key, line=line), sorted(ids))
+        found += [(topic, partition(row["symbol"].encode(), PARTITIONS), _split(row["lines"])) for row in rows]
     return found
 
 
-def _split(lines: str) -> Iterator[tuple[bytes, bytes]]:
-    for line in lines.encode().split(b"\n"):
-        key, _, value = line.partition(b"\t")
-        yield key, value
+def _split(lines: str) -> list[tuple[bytes, bytes]]:
+    cut = [line.partition(b"\t") for line in lines.encode().split(b"\n")]
+    return [(key, value) for key, _, value in cut]
