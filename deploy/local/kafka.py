@@ -88,6 +88,7 @@ class Kafka:
         write_atomically(self.home / "server.properties", self._properties())
         if not self._meta():
             self._format()
+        # On the few cores of one machine the optimising compiler takes more for some minutes than it gives back.
         options = ("-Xmx512m", "-XX:TieredStopAtLevel=1", f"-Dlog4j2.configurationFile=file:{self.home / 'log4j2.properties'}")
         return self.java.command("kafka", "kafka.Kafka", str(self.home / "server.properties"), options=options)
 
