@@ -30,7 +30,7 @@ class Unpacked(fetcher.PartitionRecords):  # type: ignore[misc]
         return self._records_iterator or iter(())
 
     def _consumer_record(self, partition: Any, record: Any) -> Delivered:
-        return Delivered(partition.partition, record.offset, record.timestamp, record.key, record.value, record.headers)
+        return Delivered(partition.partition, record.offset, record.timestamp, record.key, record.value, tuple(record.headers))
 
 
 def install() -> None:
