@@ -20,7 +20,7 @@ from pyarrow import parquet
 
 from shared.settings import Kafka
 from shared.topics import MINUTES, OPS_EVENTS, OPS_RAW
-from tests.fixtures import operations
+from tests.fixtures import desk, operations
 from tests.fixtures.operations import Event
 from tests.system.services import Services
 from tests.system.store import published, query, until
@@ -32,20 +32,8 @@ WINDOW = "/metrics?service=checkout&from=2026-01-13T11%3A32%3A14Z&to=2026-01-23T
 @pytest.fixture
 def services(kafka_settings: Kafka, database_url: str, tmp_path: Path) -> Iterator[Services]:
     """Every service of the platform."""
-    environment = {
-        "KAFKA__BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
-        "KAFKA__TOPIC_PREFIX": kafka_settings.topic_prefix,
-        "KAFKA__SESSION_TIMEOUT_MS": str(kafka_settings.session_timeout_ms),
-        "DATABASE_URL": database_url,
-        "FETCHER__ALLOWED_FOLDERS": str(tmp_path),
-    }
-    running = Services(environment, tmp_path)
-    for name in ("transformer", "writer", "fetcher", "api"):
-        running.start(name)
-    for name in ("transformer", "writer", "fetcher", "api"):
-        running.wait_ready(name)
-    yield running
-    running.close()
+    with desk.running(kafka_settings, database_url, tmp_path) as running:
+        yield running
 
 
 def ingest(services: Services, path: Path, *options: str) -> str:

@@ -107,8 +107,25 @@ def delete_a_row(stage: Stage) -> None:
 
 # Even the venue's own heartbeats: with them it is a quiet market.
 SILENCE: dict[str, object] = {"kind": "silence", "venue": "coinbase", "how": "all"}
+
+
+def mend_the_polled_first(stage: Stage) -> None:
+    """It is heard with its next request, which it puts off further while all fail, by more than minutes are shortened; a stream at once."""
+    mended = time.time()
+    stage.break_venue(SILENCE)
+    wait(lambda: heard(stage, "coingecko-sim") > mended, 120)
+    stage.mend_venue()
+
+
+def heard(stage: Stage, source: str) -> float:
+    """When the source was last heard, as Unix time."""
+    text = httpx.get(f"http://127.0.0.1:{stage.services.ports['fetcher']}/metrics", timeout=10).text
+    (line,) = (line for line in text.splitlines() if line.startswith("tickplant_source_heard_seconds{") and f'"{source}"' in line)
+    return float(line.split()[-1])
+
+
 FAULTS = (
-    Fault("NoData", lambda s: s.break_venue(SILENCE, {"kind": "status", "venue": "coingecko", "status": 503}), Stage.mend_venue),
+    Fault("NoData", lambda s: s.break_venue(SILENCE, {"kind": "status", "venue": "coingecko", "status": 503}), mend_the_polled_first),
     Fault("KafkaUnavailable", lambda s: s.kafka.stop(), lambda s: s.kafka.start()),
     Fault("SourceStale", lambda s: s.break_venue(SILENCE), Stage.mend_venue),
     Fault("PriceFrozen", lambda s: setattr(s.prices, "frozen", True), lambda s: setattr(s.prices, "frozen", False)),
