@@ -23,7 +23,7 @@ SELECT topic, key, partition, value, position, ids, letter FROM (
     FROM (SELECT *, octet_length(value) + 400 * coalesce(cardinality(ids), 0) AS size FROM outbox ORDER BY position LIMIT $1) first
 ) o WHERE before < $2 ORDER BY position
 """
-_MOST_BYTES = 4 * 1024 * 1024
+_MOST_BYTES = 2 * 1024 * 1024
 _DONE = """
 DELETE FROM outbox o USING unnest($1::text[], $2::bytea[], $3::bigint[]) AS u (t, k, p)
 WHERE (o.topic, o.key, o.position) = (u.t, u.k, u.p)
