@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from shared.errors import Rejected
 from shared.time import to_iso
 
@@ -31,6 +33,17 @@ class Record(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+class Stored(msgspec.Struct, gc=False):
+    """A record of the log or of an object, as a `Record`."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
 
 
 class Row(NamedTuple):

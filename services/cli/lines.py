@@ -14,8 +14,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from services.cli.feeds import Feed, within
 
 if TYPE_CHECKING:
-    from shared.archive.parquet import Stored
-    from shared.records import Record
+    from shared.records import Record, Stored
     from shared.topics import Topic
 
 LONGEST = 32 * 1024 * 1024  # characters of a cell: the largest record in base64, and room

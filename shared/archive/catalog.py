@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from shared.archive import layout, parquet
 from shared.archive.layout import Named, Span
-from shared.archive.parquet import Stored
 from shared.archive.store import Missing, Object, Store
 from shared.errors import Unavailable
+from shared.records import Stored
 from shared.topics import Tier
 
 HEADS = 16

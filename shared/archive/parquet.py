@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from itertools import starmap
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,23 +11,12 @@ import pyarrow.parquet as pq
 
 from shared.archive import columns
 from shared.archive.layout import Span
-from shared.records import Record
+from shared.records import Record, Stored
 from shared.topics import Topic
 
 GROUP_BYTES = 4 * 1024 * 1024
 READ_RECORDS = 5_000
 _DELTA = {"offset": "DELTA_BINARY_PACKED", "timestamp": "DELTA_BINARY_PACKED"}
-
-
-class Stored(NamedTuple):
-    """A record as an object holds it: what `shared.records.Record` asks for."""
-
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
 
 
 class Writer:
@@ -113,4 +103,4 @@ def stored(table: pa.Table | pa.RecordBatch) -> list[Stored]:
     )
     headers = [tuple((one["name"], one["value"]) for one in found) for found in lists] or [()] * len(times)
     plain = (held[name].to_pylist() for name in ("partition", "offset"))
-    return list(map(Stored._make, zip(*plain, times, held["key"].to_pylist(), held["value"].to_pylist(), headers, strict=True)))
+    return list(starmap(Stored, zip(*plain, times, held["key"].to_pylist(), held["value"].to_pylist(), headers, strict=True)))

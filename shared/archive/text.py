@@ -14,8 +14,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shared.archive.parquet import Stored
-from shared.records import Record
+from shared.records import Record, Stored
 
 COLUMNS = ("topic", "partition", "offset", "timestamp", "key", "key_as", "value", "value_as", "headers")
 NONE = "[]"  # most records have no headers

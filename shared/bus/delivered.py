@@ -5,34 +5,24 @@ microsecond to a whole one a record (docs/adr/0024-delivered-records.md). `insta
 aiokafka's, so the version is pinned and a test reads a batch both ways.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from aiokafka.consumer import fetcher
 
-
-class Delivered(msgspec.Struct, gc=False):
-    """A record of a partition; `timestamp` in milliseconds."""
-
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+from shared.records import Stored
 
 
 class Unpacked(fetcher.PartitionRecords):  # type: ignore[misc]
     """The records of one fetched partition, from `fetch_offset` on."""
 
-    def __iter__(self) -> Iterator[Delivered]:
+    def __iter__(self) -> Iterator[Stored]:
         return self._records_iterator or iter(())
 
-    def _consumer_record(self, partition: Any, record: Any) -> Delivered:
-        return Delivered(partition.partition, record.offset, record.timestamp, record.key, record.value, tuple(record.headers))
+    def _consumer_record(self, partition: Any, record: Any) -> Stored:
+        return Stored(partition.partition, record.offset, record.timestamp, record.key, record.value, tuple(record.headers))
 
 
 def install() -> None:
-    """From here on every consumer of this process delivers `Delivered`."""
+    """From here on every consumer of this process delivers `Stored`."""
     fetcher.PartitionRecords = Unpacked

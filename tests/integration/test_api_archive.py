@@ -18,8 +18,8 @@ from services.api.protocol import Context
 from services.api.store import connect
 from shared import settings
 from shared.archive import layout, parquet
-from shared.archive.parquet import Stored
 from shared.archive.store import Store
+from shared.records import Stored
 from shared.telemetry.probes import Health
 from shared.topics import MARKET_RAW
 from tests.fixtures import archive, databases

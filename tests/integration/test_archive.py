@@ -16,6 +16,7 @@ from services.writer.sinks.s3 import Archiver
 from shared.archive import layout, parquet
 from shared.archive.store import Store
 from shared.bus import Producer, admin
+from shared.records import Stored
 from shared.settings import S3, Kafka, Settings
 from shared.telemetry.probes import Health
 from shared.topics import CANDLES, MARKET_RAW, TICKS, TRADING_RAW, Topic
@@ -180,7 +181,7 @@ async def stored(kafka: Kafka, s3: S3, topic: Topic, records: int) -> None:
     """Stores the first object of a partition, without its position."""
     place = layout.place(await admin.cluster_id(kafka), kafka.topic_prefix, topic, 0)
     writer = parquet.Writer(topic, 0)
-    writer.add([parquet.Stored(0, n, START, b"k", b"%d" % n, ()) for n in range(records)])
+    writer.add([Stored(0, n, START, b"k", b"%d" % n, ()) for n in range(records)])
     body, span = writer.finish()
     async with Store(s3) as store:
         assert await store.create(place.key(layout.hour_of(START), 0), body, span.metadata())

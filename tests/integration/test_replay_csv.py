@@ -9,9 +9,9 @@ from typer.testing import CliRunner, Result
 
 from services.cli.main import application
 from shared.archive import layout, parquet
-from shared.archive.parquet import Stored
 from shared.archive.store import Store
 from shared.bus import admin
+from shared.records import Stored
 from shared.settings import S3, Kafka
 from shared.topics import MARKET_RAW
 from tests.fixtures import archive, runs

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.cli import lines
 from services.cli.feeds import Feed
 from shared.archive import text
-from shared.archive.parquet import Stored
+from shared.records import Stored
 from shared.topics import MARKET_RAW, RUNS
 
 data = st.none() | st.binary(max_size=40) | st.text(max_size=40).map(lambda value: value.encode("utf-8", "ignore"))
@@ -30,7 +31,7 @@ def test_a_record_comes_back_from_its_cells(record: Stored) -> None:
 @given(st.lists(stored, max_size=12), st.booleans())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_file_gives_each_partition_its_records_in_order(tmp_path: Path, records: list[Stored], by_partition: bool) -> None:
-    numbered = [record._replace(offset=number * 3) for number, record in enumerate(records)]
+    numbered = [replace(record, offset=number * 3) for number, record in enumerate(records)]
     if by_partition:
         numbered.sort(key=lambda record: record.partition)
 

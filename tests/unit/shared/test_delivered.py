@@ -9,11 +9,12 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from shared.bus.delivered import Delivered, Unpacked
+from shared.bus.delivered import Unpacked
+from shared.records import Stored
 
 PARTITION = TopicPartition("raw", 3)
 (STANDARD,) = Unpacked.__bases__
-NAMES = Delivered.__struct_fields__
+NAMES = Stored.__struct_fields__
 
 
 def batch(count: int, codec: int) -> bytes:
@@ -42,7 +43,7 @@ def test_each_record_has_the_values_that_aiokafka_finds(codec: int, start: int) 
     log = batch(100, codec)
     ours, theirs = unpacked(Unpacked, log, start), unpacked(STANDARD, log, start)
     assert len(ours) == 100 - start
-    assert all(type(record) is Delivered for record in ours)
+    assert all(type(record) is Stored for record in ours)
     shown = [[getattr(record, name) for name in NAMES] for record in ours]
     assert shown == [[getattr(record, name) for name in NAMES] for record in theirs]
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from services.writer.sinks.s3.pending import Limits, Pending
 from shared.archive import parquet
-from shared.archive.parquet import Stored
+from shared.records import Stored
 from shared.topics import MARKET_RAW
 
 HOUR = 3_600_000
