@@ -14,7 +14,8 @@ from shared.records import RUN_HEADER
 from shared.topics import RAW_LIMIT, TRADING_RAW
 from shared.trading import columns
 from shared.trading.columns import TIME, File
-from shared.trading.rows import fields, moment, symbol_of
+from shared.trading.rows import fields
+from shared.trading.values import moment, symbol
 
 _HEADER_BYTES = 16 * 1024
 _KEYS = 65_536
@@ -94,7 +95,7 @@ class Rows:
         if len(self._keys) >= _KEYS:
             self._keys.clear()
         try:
-            key = symbol_of(native.decode().strip()).encode()
+            key = symbol(native.decode().strip()).encode()
         except (Rejected, UnicodeDecodeError):
             key = b""
         self._keys[native] = found = (key, partition(key, TRADING_RAW.partitions))

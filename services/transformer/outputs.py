@@ -30,7 +30,7 @@ encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
-    """One record to publish."""
+    """One record to publish; or `many`, as keys and values, in their order: what rows that are taken together give."""
 
     topic: Topic
     partition: int
@@ -38,6 +38,7 @@ class Output(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
     timestamp_ms: int | None = None  # now, where none is given
+    many: Sequence[tuple[bytes, bytes]] = ()
 
 
 def tick(event: Fact) -> Output:

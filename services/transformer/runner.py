@@ -16,6 +16,7 @@ from services.transformer.protocol import Transform
 from shared.backoff import delay
 from shared.bus import Log, Producer, TopicPartition
 from shared.bus.consumer import Consumer
+from shared.bus.producer import Entry
 from shared.errors import Unavailable
 from shared.records import Record, header
 from shared.settings import Kafka
@@ -98,14 +99,17 @@ class Runner:
     def _new_producer(self) -> Producer:
         return Producer(self._kafka, client_id=self._group)
 
-    def _add(self, published: list[Output]) -> None:
+    def _add(self, published: Sequence[Output]) -> None:
         """Queues them in their order; those that follow each other into one partition together."""
         now = time.time_ns() // 1_000_000
         for (topic, number), outputs in groupby(published, _place):
-            records = [
-                (output.key, output.value, list(output.headers), now if output.timestamp_ms is None else output.timestamp_ms)
-                for output in outputs
-            ]
+            records: list[Entry] = []
+            for output in outputs:
+                if output.many:
+                    records += [(key, value, [], now) for key, value in output.many]
+                else:
+                    at = now if output.timestamp_ms is None else output.timestamp_ms
+                    records.append((output.key, output.value, list(output.headers), at))
             self._producer.extend(topic, number, records)
 
     def _rebalanced(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.bus.connection import client_options
 from shared.errors import Unavailable
@@ -27,6 +28,22 @@ REQUEST_TIMEOUT_MS = 40_000
 TURN_RECORDS = 64
 # A tenth of the bytes for 0.4 us a tick; aiokafka asks lz4 for its level 9, which takes 2.8 us and leaves a seventh.
 COMPRESSION = "zstd"
+
+
+def fill(batch: BatchBuilder, records: Sequence[Entry], at: int, upto: int) -> int:
+    """Appends the records from index `at` up to `upto`; returns the index of the first that was not taken, since the batch is full.
+
+    What `BatchBuilder.append` does, without its cost for each record: a third of what packing one takes.
+    """
+    append, count = batch._builder.append, batch._relative_offset
+    for index in range(at, upto):
+        key, value, headers, timestamp = records[index]
+        if append(count, timestamp, key, value, headers) is None:
+            upto = index
+            break
+        count += 1
+    batch._relative_offset = count
+    return upto
 
 
 class Producer:
@@ -111,15 +128,17 @@ class Producer:
         partition: int,
         records: list[Entry],
     ) -> None:
-        batch = client.create_batch()
-        for number, (key, value, headers, at) in enumerate(records):
-            if not number % TURN_RECORDS:
-                await asyncio.sleep(0)
-            if batch.append(key=key, value=value, timestamp=at, headers=headers) is None:
+        batch, at = client.create_batch(), 0
+        while at < len(records):
+            await asyncio.sleep(0)
+            upto = min(at + TURN_RECORDS, len(records))
+            packed = fill(batch, records, at, upto)
+            if packed < upto:
+                if not batch.record_count():
+                    raise ValueError(f"record of {len(records[packed][1] or b'')} bytes does not fit a batch")
                 self._sent.append((await client.send_batch(batch, topic, partition=partition), batch.record_count()))
                 batch = client.create_batch()
-                if batch.append(key=key, value=value, timestamp=at, headers=headers) is None:
-                    raise ValueError(f"record of {len(value or b'')} bytes does not fit a batch")
+            at = packed
         self._sent.append((await client.send_batch(batch, topic, partition=partition), batch.record_count()))
 
     async def flush(self) -> None:

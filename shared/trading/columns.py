@@ -5,7 +5,7 @@ The canonical header is one line: the columns that are read by their names, `_` 
 
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from shared.errors import FileFault
 
@@ -26,7 +26,7 @@ class Layout(NamedTuple):
     file: File
     zone: str
     width: int
-    pick: Callable[[Sequence[str]], Sequence[str]]
+    pick: Callable[[Sequence[Any]], Sequence[Any]]
     action: int
     action_time: int
 

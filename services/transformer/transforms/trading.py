@@ -1,7 +1,10 @@
 """trading.raw.v1: rows of orders, executions and quotes, normalised. Nothing is aggregated on the way: prices are found in the store."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress, takewhile
+
+import msgspec
 
 from services.transformer import outputs
 from services.transformer.checkpoint import Checkpoint
@@ -13,13 +16,16 @@ from services.transformer.tallies import Tallies
 from services.transformer.windows import Window, Windows
 from shared.errors import Rejected
 from shared.events import Execution, Nbbo, Order, Origin
-from shared.records import ROW, RUN_HEADER, Record
+from shared.records import Record
 from shared.time import HOUR
-from shared.topics import TRADING_RAW
-from shared.trading import rows
+from shared.topics import TRADING_EVENTS, TRADING_RAW
+from shared.trading.lines import lines
+from shared.trading.plain import Unusual, split
 from shared.trading.raw import Raw, read
+from shared.trading.rows import layout
 
 _HOUR_MS = HOUR // 1000
+_MOST = 1024  # rows that are taken together
 
 
 class Trading:
@@ -32,6 +38,7 @@ class Trading:
 
     def __init__(self, partition: int, epoch: int) -> None:
         self._partition, self._epoch = partition, epoch
+        self._together = _MOST
 
     def events(self, raw: Raw, origin: Origin, max_skew: int) -> Iterator[Order | Execution | Nbbo]:
         """The event of a record; raises `Rejected`."""
@@ -47,34 +54,60 @@ class Trading:
     def advance(
         self, records: Sequence[Record], at: int, log_time: int, stop: Stop, windows: Windows, tallies: Tallies, out: list[Output]
     ) -> tuple[int, int]:
-        """Takes the rows of files that follow, up to one that is rejected."""
-        stop_ms, stop_offset = stop
-        counted: list[tuple[str, str, int]] = []
-        end, parse, made, epoch, partition = len(records), rows.parse, outputs.trading_event, self._epoch, self._partition
-        while at < end:
-            record = records[at]
-            stamp, headers, offset = record.timestamp, record.headers, record.offset
-            if stamp >= stop_ms or offset >= stop_offset or len(headers) != 1 or headers[0][0] != RUN_HEADER:
+        """Takes the plain rows of files that follow, many together; fewer after rows of which one is not plain, or is to be rejected."""
+        while at < len(records):
+            taken = _below(records[at : at + self._together], *stop)
+            if not taken:
                 break
-            found = ROW.fullmatch(headers[0][1])
-            if found is None:
-                break
-            run, received = found[1].decode(), stamp * 1000
             try:
-                layout, event = parse(record.value or b"", (received, Origin(epoch, partition, offset), run))
-            except Rejected:
+                out += self._made(taken, tallies)
+            except (Rejected, Unusual):
+                self._together = max(1, len(taken) // 4)
                 break
-            out.append(made(event))
-            counted.append((layout.file, run, stamp // _HOUR_MS))
-            if received > log_time:
-                log_time = received
-            at += 1
-        for (source, run, hour), count in Counter(counted).items():
-            tallies.add(source, run, hour * HOUR, received=count)
+            self._together = min(_MOST, 2 * self._together)
+            at += len(taken)
+            log_time = max(log_time, max([record.timestamp for record in taken]) * 1000)
         return at, log_time
+
+    def _made(self, records: Sequence[Record], tallies: Tallies) -> list[Output]:
+        """What the records give, in their order; raises `Rejected` or `Unusual`, and nothing is counted."""
+        headers, rows, runs = split(records)
+        quoted = {run: msgspec.json.encode(run).decode() for run in set(runs)}
+        origin = f"[{self._epoch},{self._partition},"
+        tails = [
+            f',"received_at":{record.timestamp}000,"origin":{origin}{record.offset},0],"run":{quoted[run]}}}'
+            for record, run in zip(records, runs, strict=True)
+        ]
+        made: dict[str, Iterator[tuple[bytes, bytes]]] = {}
+        numbers: dict[bytes, int] = {}
+        for header in set(headers):
+            ours = list(map(header.__eq__, headers))
+            symbols, found = lines(header, list(compress(rows, ours)), list(compress(tails, ours)))
+            places = {symbol: outputs.place(symbol) for symbol in set(symbols)}
+            numbers.update({key: number for number, key in places.values()})
+            made[header] = zip([places[symbol][1] for symbol in symbols], map(str.encode, found), strict=True)
+        hours = [record.timestamp // _HOUR_MS for record in records]
+        for (header, run, hour), count in Counter(zip(headers, runs, hours, strict=True)).items():
+            tallies.add(layout(header)[0].file, run, hour * HOUR, received=count)
+        return _by_partition([next(made[header]) for header in headers], numbers)
 
     def forget(self) -> None:
         """Nothing is remembered."""
+
+
+def _by_partition(records: list[tuple[bytes, bytes]], numbers: Mapping[bytes, int]) -> list[Output]:
+    """The records by the partitions of their keys: one, unless some were published under another key than their symbol."""
+    if len(wanted := set(numbers.values())) == 1:
+        return [Output(TRADING_EVENTS, wanted.pop(), None, None, many=records)]
+    sorted_out = {number: [record for record in records if numbers[record[0]] == number] for number in wanted}
+    return [Output(TRADING_EVENTS, number, None, None, many=found) for number, found in sorted_out.items()]
+
+
+def _below(records: Sequence[Record], stop_ms: int, stop_offset: int) -> Sequence[Record]:
+    """The records before the first that is stamped `stop_ms` or is at `stop_offset`."""
+    if records[-1].offset < stop_offset and max([record.timestamp for record in records]) < stop_ms:
+        return records
+    return list(takewhile(lambda record: record.timestamp < stop_ms and record.offset < stop_offset, records))
 
 
 def machine(partition: int, at: Checkpoint, rules: Rules, *, publish: bool = True) -> Machine:
