@@ -87,7 +87,7 @@ class Store:
     """The writer's transactions, without Kafka."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection, self._offset = connection, 0
+        self._connection, self._offset, self._known = connection, 0, trading.Known()
 
     async def write(self, found: list[Fact], run: str | None) -> Counter[str]:
         """One batch; returns how many counted as what."""
@@ -102,7 +102,7 @@ class Store:
         if staged is not None:
             await days.make(self._connection, "quotes", staged.days)
             async with self._connection.transaction():
-                await trading.store(self._connection, staged, counts)
+                await trading.store(self._connection, staged, counts, self._known)
         return Counter({name: sum(counted.values()) for name, counted in counts.items()})
 
     async def end(self, run: str) -> None:

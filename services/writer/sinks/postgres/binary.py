@@ -3,7 +3,6 @@
 Format: https://www.postgresql.org/docs/current/sql-copy.html (Binary Format); each field is its length and its bytes, -1 for null.
 """
 
-from collections.abc import AsyncIterator, Iterable
 from functools import lru_cache
 from struct import Struct
 
@@ -54,11 +53,3 @@ def numeric(value: str) -> bytes:
         del groups[-1]
     body = b"".join([group.to_bytes(2, "big") for group in groups])
     return _head(8 + len(body), len(groups), weight if groups else 0, sign, len(fraction)) + body
-
-
-async def framed(rows: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """A whole COPY, as asyncpg takes it."""
-    yield HEADER
-    for piece in rows:
-        yield piece
-    yield TRAILER

@@ -1,11 +1,12 @@
 """Executions, each id once: of several versions the greatest holds; priced as they are stored."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import asyncpg
 
+from services.writer.sinks.postgres import copying
 from services.writer.sinks.postgres.connection import Connection
-from services.writer.sinks.postgres.trading_rows import FILLS
+from services.writer.sinks.postgres.trading_rows import FILLS, PRICED
 
 _COLUMNS = ", ".join(FILLS)
 _GIVEN = ", ".join(f"s.{name}" for name in FILLS)
@@ -24,6 +25,11 @@ ON CONFLICT (trade_id) DO UPDATE SET {_SET}, revision = f.revision + 1
 WHERE (excluded.action, excluded.action_time, excluded.content) > (f.action, f.action_time, f.content)
 RETURNING f.trade_id, f.order_id, old.order_id AS former, f.run, f.received_at
 """
+
+
+async def copy(connection: Connection, rows: Iterable[bytes]) -> bool:
+    """Stores priced executions that are all new; False, with nothing stored, if one is known."""
+    return await copying.copy_new(connection, "fills", PRICED, rows)
 
 
 async def store(connection: Connection, unfinished: Collection[str]) -> list[asyncpg.Record]:

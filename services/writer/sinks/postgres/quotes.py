@@ -8,17 +8,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-import asyncpg
-
-from services.writer.sinks.postgres.binary import framed
+from services.writer.sinks.postgres import copying
 from services.writer.sinks.postgres.connection import Connection
-from services.writer.sinks.postgres.trading_rows import QUOTES
+from services.writer.sinks.postgres.pricing import Quoted
+from services.writer.sinks.postgres.trading_rows import QUOTES, quoted
 from shared.events import Nbbo
 from shared.time import LATEST, from_datetime, to_datetime
 
 _COLUMNS = ", ".join(QUOTES)
 _HEADS = "INSERT INTO quote_heads (symbol) SELECT s FROM unnest($1::text[]) AS u (s) ORDER BY s ON CONFLICT DO NOTHING"
-_LOCK = "SELECT FROM quote_heads WHERE symbol = ANY($1::text[]) ORDER BY symbol FOR UPDATE"
+_LOCK = "SELECT symbol, event_time, bid, ask FROM quote_heads WHERE symbol = ANY($1::text[]) ORDER BY symbol FOR UPDATE"
 _INSERT = f"""
 WITH added AS (
     INSERT INTO quotes ({_COLUMNS}) SELECT {_COLUMNS} FROM stage_quotes ORDER BY symbol, event_time ON CONFLICT DO NOTHING
@@ -69,20 +68,18 @@ Touched = list[tuple[str, str]]  # trade_id, order_id
 Lasting = tuple[str, datetime, Decimal | None, Decimal | None, bool]  # symbol, event time, bid, ask, whether no later quote is expected
 
 
-async def lock(connection: Connection, symbols: Sequence[str]) -> None:
-    """Whoever prices a symbol waits for whoever does."""
+async def lock(connection: Connection, symbols: Sequence[str]) -> dict[str, Quoted | None]:
+    """Whoever prices a symbol waits for whoever does; returns the newest quote of each."""
     await connection.execute(_HEADS, symbols)
-    await connection.execute(_LOCK, symbols)
+    found = await connection.fetch(_LOCK, symbols)
+    return {
+        symbol: None if at is None else (from_datetime(at), bid, ask, quoted(from_datetime(at), bid, ask)) for symbol, at, bid, ask in found
+    }
 
 
 async def copy(connection: Connection, rows: Iterable[bytes]) -> bool:
     """Stores quotes that are all new; False, with nothing stored, if one is known."""
-    try:
-        async with connection.transaction():
-            await connection.copy_to_table("quotes", source=framed(rows), columns=QUOTES, format="binary")
-    except asyncpg.UniqueViolationError:
-        return False
-    return True
+    return await copying.copy_new(connection, "quotes", QUOTES, rows)
 
 
 async def merge(connection: Connection) -> list[tuple[str | None, object, int]]:

@@ -59,7 +59,8 @@ class PostgresSink:
         self._expired: Expired = {}
         self._marked = retention.State(0, None)
         self._touched: dict[tuple[Table, int], float] = {}
-        self._known_facts = self._known_quotes = False  # the last batch had some: the next one is not copied blindly
+        self._known_facts = False  # the last batch had some: the next one is not copied blindly
+        self._known = trading.Known()
 
     async def connect(self) -> None:
         """A connection and the identity of the cluster whose positions are kept; again after each loss."""
@@ -156,7 +157,7 @@ class PostgresSink:
         if batch.events:
             stored.events = await operations.store(connection, batch.events, counts)
         if prepared.trading is not None:
-            self._known_quotes = not await trading.store(connection, prepared.trading, counts, blindly=not self._known_quotes)
+            await trading.store(connection, prepared.trading, counts, self._known)
         if batch.infos:
             await infos.store(connection, batch.infos, counts)
         if batch.bars:

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from services.writer.batch import FactKey, fact_key, precedence
-from services.writer.sinks.postgres import binary
+from services.writer.sinks.postgres import binary, copying
 from services.writer.sinks.postgres.binary import numeric, text
 from services.writer.sinks.postgres.connection import Connection
 from services.writer.sinks.postgres.days import DAY_ONE
@@ -55,12 +55,7 @@ SELECT * FROM ticks WHERE source = $1 AND symbol = $2 AND kind = $3 AND event_ti
 
 async def copy(connection: Connection, rows: Iterable[bytes]) -> bool:
     """Stores facts that are all new; False, with nothing stored, if one is known."""
-    try:
-        async with connection.transaction():
-            await connection.copy_to_table("ticks", source=binary.framed(rows), columns=COLUMNS, format="binary")
-    except asyncpg.UniqueViolationError:
-        return False
-    return True
+    return await copying.copy_new(connection, "ticks", COLUMNS, rows)
 
 
 async def _replace(connection: Connection, facts: Mapping[FactKey, Tick]) -> set[candles.Key]:
@@ -79,7 +74,7 @@ async def _replace(connection: Connection, facts: Mapping[FactKey, Tick]) -> set
 async def merge(connection: Connection, facts: Mapping[FactKey, Tick], rows: Iterable[bytes]) -> tuple[set[FactKey], set[candles.Key]]:
     """Stores the facts that are new, given their `rows`; returns their keys and the windows that a replaced copy has left or entered."""
     await connection.execute(_STAGE)
-    await connection.copy_to_table("stage", source=binary.framed(rows), columns=COLUMNS, format="binary")
+    await copying.copy(connection, "stage", COLUMNS, rows)
     new = {((day - DAY_ONE).days, *rest) for day, *rest in await connection.fetch(_INSERT)}
     replaced = await _replace(connection, facts) if len(new) < len(facts) else set()
     return new, replaced

@@ -1,14 +1,17 @@
 """Orders, executions and quotes of a batch as rows of their stages, in binary COPY format. Pure, made beside the transaction before."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from struct import Struct
 
 from services.writer.batch import Batch, LedgerKey, counted
 from services.writer.sinks.postgres.binary import NULL, numeric, text
+from services.writer.sinks.postgres.pricing import Fill, Series, series
 from shared.events import Execution, Nbbo, Order
 from shared.time import DAY, from_datetime
 from shared.trading.versions import version
@@ -18,8 +21,10 @@ _VERSION = "action action_time content"
 QUOTES = f"symbol event_time bid ask {_ENVELOPE}".split()
 ORDERS = f"order_id symbol side quantity limit_price event_time destination {_VERSION} {_ENVELOPE}".split()
 FILLS = f"trade_id order_id symbol side quantity price event_time destination {_VERSION} {_ENVELOPE}".split()
+PRICED = [*FILLS, "quote_time", "bid", "ask"]
 _EPOCH = from_datetime(datetime(2000, 1, 1, tzinfo=UTC))
 _CHUNK = 500
+_trade_id = attrgetter("trade_id")
 _int8 = Struct(">iq").pack
 _place = Struct(">iqii").pack
 _version = Struct(">ihiqi").pack
@@ -27,10 +32,13 @@ _version = Struct(">ihiqi").pack
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What a transaction stores of trading: rows by stage, the quotes, the symbols and runs, and how many there are by where they count."""
+    """What a transaction stores of trading: quotes, orders and fills; their symbols and runs; how many there are by where they count."""
 
-    rows: dict[str, list[bytes]]
     quotes: Collection[Nbbo]
+    quote_rows: list[bytes]
+    series: dict[str, Series]
+    order_rows: list[bytes]
+    fills: list[Fill]
     days: set[int]  # of the quotes, since 1970
     symbols: list[str]
     by_run: dict[str, set[str]]
@@ -51,30 +59,48 @@ def stage(batch: Batch) -> Staged | None:
         for run in filter(None, {event.run for event in events}):
             by_run.setdefault(run, set()).update([event.symbol for event in events if event.run == run])
         given.update(counted(events))
-    rows = {
-        "stage_quotes": _pieces(_quotes(quotes)),
-        "stage_orders": _pieces(map(_order, orders)),
-        "stage_fills": _pieces(map(_execution, executions)),
-    }
-    return Staged(rows, quotes, {event.event_time // DAY for event in quotes}, sorted(symbols), by_run, given)
+    columns = [quoted(event.event_time, event.bid, event.ask) for event in quotes]
+    known = series(zip(quotes, columns, strict=True))
+    return Staged(
+        quotes,
+        pieces(map(_quote, quotes, columns)),
+        known,
+        pieces(map(_order, orders)),
+        [_fill(event, known.get(event.symbol)) for event in sorted(executions, key=_trade_id)],
+        {event.event_time // DAY for event in quotes},
+        sorted(symbols),
+        by_run,
+        given,
+    )
 
 
-def _pieces(rows: Iterable[bytes]) -> list[bytes]:
+def pieces(rows: Iterable[bytes]) -> list[bytes]:
+    """Rows joined to what is handed over at once."""
     made = list(rows)
     return [b"".join(made[at : at + _CHUNK]) for at in range(0, len(made), _CHUNK)]
 
 
-def _quotes(events: Iterable[Nbbo]) -> Iterator[bytes]:
-    for event in events:
-        origin = event.origin
-        yield (
-            _quote_head(event.symbol)
-            + _int8(8, event.event_time - _EPOCH)
-            + numeric(str(event.bid))
-            + numeric(str(event.ask))
-            + _envelope(event.received_at, event.run, origin.epoch, origin.partition)
-            + _int8(8, origin.offset)
-        )
+def staged_rows(fills: Iterable[Fill]) -> list[bytes]:
+    """Fills as rows of their stage, without quotes."""
+    count = _count(len(FILLS))
+    return pieces(count + fill.columns for fill in fills)
+
+
+def priced_rows(rows: Iterable[bytes]) -> list[bytes]:
+    """Columns of priced fills as rows of `fills`."""
+    count = _count(len(PRICED))
+    return pieces(count + columns for columns in rows)
+
+
+def quoted(event_time: int, bid: Decimal, ask: Decimal) -> bytes:
+    """A quote's time and values as three columns."""
+    return _int8(8, event_time - _EPOCH) + numeric(str(bid)) + numeric(str(ask))
+
+
+def _quote(event: Nbbo, columns: bytes) -> bytes:
+    origin = event.origin
+    envelope = _envelope(event.received_at, event.run, origin.epoch, origin.partition)
+    return _quote_head(event.symbol) + columns + envelope + _int8(8, origin.offset)
 
 
 def _order(event: Order) -> bytes:
@@ -83,9 +109,10 @@ def _order(event: Order) -> bytes:
     return head + _tail(event)
 
 
-def _execution(event: Execution) -> bytes:
-    head = _count(len(FILLS)) + _name(event.trade_id) + _name(event.order_id) + _pair(event.symbol, event.side)
-    return head + numeric(str(event.quantity)) + numeric(str(event.price)) + _tail(event)
+def _fill(event: Execution, known: Series | None) -> Fill:
+    head = _name(event.trade_id) + _name(event.order_id) + _pair(event.symbol, event.side)
+    columns = head + numeric(str(event.quantity)) + numeric(str(event.price)) + _tail(event)
+    return Fill(event, columns, known.at(event.event_time) if known else None)
 
 
 def _tail(event: Order | Execution) -> bytes:
