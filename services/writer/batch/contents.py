@@ -90,7 +90,8 @@ def fact_key(tick: Tick) -> FactKey:
 
 def counted(events: Collection[Dated]) -> Counter[LedgerKey]:
     """How many of these events of one source are counted where; most are of one run and one hour."""
-    if len({event.run for event in events}) == len({event.received_at // HOUR for event in events}) == 1:
+    hours = {at // HOUR for at in {event.received_at for event in events}}
+    if len(hours) == len({event.run for event in events}) == 1:
         return Counter({ledger_key(next(iter(events))): len(events)})
     return Counter(map(ledger_key, events))
 

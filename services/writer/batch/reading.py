@@ -1,6 +1,7 @@
 """Records as events; one that cannot be read becomes a dead letter of the writer's own."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import lt
 from typing import TypeVar
 
 from services.writer.batch.contents import Batch, Letter, Place
@@ -10,6 +11,7 @@ from shared.records import Record
 
 Event = TypeVar("Event")
 Derived = TypeVar("Derived", Fact, Order | Execution | Nbbo, ServiceEvent)
+_BESIDE = (Marker, Tally)
 SAMPLE = 512  # bytes of a dead letter that the store keeps
 
 
@@ -19,7 +21,7 @@ def decoded(
     records: Sequence[Record],
     together: Callable[[bytes], list[Event]],
     alone: Callable[[bytes], Event],
-) -> Iterable[Event]:
+) -> list[Event]:
     """The events of the records, decoded at once where all can be."""
     try:
         return together(b"[" + b",".join([record.value or b"null" for record in records]) + b"]")
@@ -38,15 +40,27 @@ def read(batch: Batch, place: Place, record: Record, decode: Callable[[bytes], E
         return None
 
 
-def news(batch: Batch, place: Place, events: Iterable[Derived | Marker | Tally]) -> Iterator[Derived]:
-    """The events above the mark of their raw partition, which then moves to them; markers and counts are kept on the way."""
+def news(batch: Batch, place: Place, events: Sequence[Derived | Marker | Tally]) -> list[Derived]:
+    """The events above the mark of their raw partition, which then moves to them; markers and counts are kept aside."""
+    found: list[Derived] = [event for event in events if type(event) not in _BESIDE]  # type: ignore[misc]
+    if len(found) < len(events):
+        batch.markers += [(event, place) for event in events if isinstance(event, Marker)]
+        batch.tallies += [event for event in events if isinstance(event, Tally)]
+    origins = [event.origin for event in found]
+    if len({origin.partition for origin in origins}) == 1 and all(map(lt, origins, origins[1:])):
+        key = (*place, origins[0].partition)
+        mark = batch.marks.get(key)
+        if mark is None or mark < origins[0]:
+            batch.marks[key] = origins[-1]
+            return found
+    return list(_above(batch, place, found))
+
+
+def _above(batch: Batch, place: Place, events: Iterable[Derived]) -> Iterator[Derived]:
+    """The same of events of several raw partitions, or with repeats among them, one by one."""
     marks = {raw: mark for (topic, partition, raw), mark in batch.marks.items() if (topic, partition) == place}
     for event in events:
-        if isinstance(event, Marker):
-            batch.markers.append((event, place))
-        elif isinstance(event, Tally):
-            batch.tallies.append(event)
-        elif (mark := marks.get((origin := event.origin).partition)) is not None and origin <= mark:
+        if (mark := marks.get((origin := event.origin).partition)) is not None and origin <= mark:
             batch.repeats += 1
         else:
             marks[origin.partition] = origin

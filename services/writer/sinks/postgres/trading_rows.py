@@ -14,7 +14,7 @@ from services.writer.sinks.postgres.binary import NULL, numeric, text
 from services.writer.sinks.postgres.pricing import Fill, Series, series
 from shared.events import Execution, Nbbo, Order
 from shared.time import DAY, from_datetime
-from shared.trading.versions import version
+from shared.trading.versions import RANKS, digest
 
 _ENVELOPE = "received_at run epoch raw_partition raw_offset"
 _VERSION = "action action_time content"
@@ -55,9 +55,10 @@ def stage(batch: Batch) -> Staged | None:
     given: Counter[LedgerKey] = Counter()
     kinds: tuple[Collection[Order | Execution | Nbbo], ...] = (quotes, orders, executions)
     for events in filter(None, kinds):
-        symbols.update([event.symbol for event in events])
-        for run in filter(None, {event.run for event in events}):
-            by_run.setdefault(run, set()).update([event.symbol for event in events if event.run == run])
+        for symbol, run in {(event.symbol, event.run) for event in events}:
+            symbols.add(symbol)
+            if run is not None:
+                by_run.setdefault(run, set()).add(symbol)
         given.update(counted(events))
     columns = [quoted(event.event_time, event.bid, event.ask) for event in quotes]
     known = series(zip(quotes, columns, strict=True))
@@ -104,29 +105,33 @@ def _quote(event: Nbbo, columns: bytes) -> bytes:
 
 
 def _order(event: Order) -> bytes:
-    limit = NULL if event.limit_price is None else numeric(str(event.limit_price))
-    head = _count(len(ORDERS)) + _name(event.order_id) + _pair(event.symbol, event.side) + numeric(str(event.quantity)) + limit
-    return head + _tail(event)
+    order_id, quantity = event.order_id.encode(), str(event.quantity)
+    limit = "" if event.limit_price is None else str(event.limit_price)
+    head = _count(len(ORDERS)) + len(order_id).to_bytes(4, "big") + order_id
+    return head + b"".join(_values(event, quantity, limit))
 
 
 def _fill(event: Execution, known: Series | None) -> Fill:
-    head = _name(event.trade_id) + _name(event.order_id) + _pair(event.symbol, event.side)
-    columns = head + numeric(str(event.quantity)) + numeric(str(event.price)) + _tail(event)
+    trade_id, order_id = event.trade_id.encode(), event.order_id.encode()
+    head = len(trade_id).to_bytes(4, "big") + trade_id + len(order_id).to_bytes(4, "big") + order_id
+    columns = head + b"".join(_values(event, str(event.quantity), str(event.price)))
     return Fill(event, columns, known.at(event.event_time) if known else None)
 
 
-def _tail(event: Order | Execution) -> bytes:
-    origin = event.origin
-    rank, at, content = version(event)
-    return b"".join(
-        (
-            _int8(8, event.event_time - _EPOCH),
-            text(event.destination),
-            _version(2, rank, 8, at - _EPOCH, len(content)),
-            content,
-            _envelope(event.received_at, event.run, origin.epoch, origin.partition),
-            _int8(8, origin.offset),
-        )
+def _values(event: Order | Execution, quantity: str, price: str) -> tuple[bytes, ...]:
+    """What orders and executions have in common, from the symbol on; an empty price is null."""
+    origin, at, symbol, side, destination = event.origin, event.event_time, event.symbol, event.side, event.destination
+    content = digest(event.order_id, symbol, side, quantity, price, at, destination)
+    return (
+        _pair(symbol, side),
+        numeric(quantity),
+        numeric(price) if price else NULL,
+        _int8(8, at - _EPOCH),
+        text(destination),
+        _version(2, RANKS[event.action], 8, event.action_time - _EPOCH, len(content)),
+        content,
+        _envelope(event.received_at, event.run, origin.epoch, origin.partition),
+        _int8(8, origin.offset),
     )
 
 
@@ -144,11 +149,6 @@ def _pair(symbol: str, side: str) -> bytes:
 def _envelope(received_at: int, run: str | None, epoch: int, partition: int) -> bytes:
     """What rows that were received together share."""
     return _int8(8, received_at - _EPOCH) + text(run) + _place(8, epoch, 4, partition)
-
-
-def _name(value: str) -> bytes:
-    encoded = value.encode()
-    return len(encoded).to_bytes(4, "big") + encoded
 
 
 @lru_cache
