@@ -117,10 +117,8 @@ class Ingest:
                 if self._sent >= self._skip:
                     letter = _dead_letter(output, self.run, now)
                     await self._publisher.send(DEAD_LETTERS, output.partition % DEAD_LETTERS.partitions, [letter])
-        for number, records in groups.items():
-            self._used.add(number)
-            if records:
-                await self._publisher.send(self._raw, number, records)
+        self._used.update(groups)
+        await self._publisher.send_all(self._raw, {number: records for number, records in groups.items() if records})
 
     async def _wait_for_readers(self) -> None:
         """Until what is in the topics fits their retention; says whom the run waits for."""

@@ -25,7 +25,7 @@ _NO_HEADERS: list[tuple[str, bytes]] = []
 BATCH_BYTES = 256 * 1024
 REQUEST_TIMEOUT_MS = 40_000
 # So many records are packed before whatever else waits gets its turn.
-TURN_RECORDS = 64
+TURN_RECORDS = 256
 # A tenth of the bytes for 0.4 us a tick; aiokafka asks lz4 for its level 9, which takes 2.8 us and leaves a seventh.
 COMPRESSION = "zstd"
 
@@ -44,6 +44,21 @@ def fill(batch: BatchBuilder, records: Sequence[Entry], at: int, upto: int) -> i
         count += 1
     batch._relative_offset = count
     return upto
+
+
+async def _pack(client: AIOKafkaProducer, records: Sequence[Entry]) -> list[BatchBuilder]:
+    """The records of one partition as batches; raises `ValueError` where one fits no batch."""
+    batches, at = [client.create_batch()], 0
+    while at < len(records):
+        await asyncio.sleep(0)
+        upto = min(at + TURN_RECORDS, len(records))
+        packed = fill(batches[-1], records, at, upto)
+        if packed < upto:
+            if not batches[-1].record_count():
+                raise ValueError(f"record of {len(records[packed][1] or b'')} bytes does not fit a batch")
+            batches.append(client.create_batch())
+        at = packed
+    return batches
 
 
 class Producer:
@@ -110,36 +125,25 @@ class Producer:
             self._open.setdefault((topic.name, partition), []).extend(records)
 
     async def push(self) -> None:
-        """Hands all queued records to the sender, in order within each partition; does not wait for their acknowledgement."""
+        """Hands all queued records to the sender, in order within each partition; does not wait for their acknowledgement.
+
+        All are packed first, so that the sender finds the batches of all partitions at once: one request instead of one for each.
+        """
         client = self._connected()
         opened, self._open = self._open, {}
         try:
-            for (topic, partition), records in opened.items():
-                await self._send(client, self._prefix + topic, partition, records)
+            packed = [(place, await _pack(client, records)) for place, records in opened.items()]
+            for number in range(max((len(batches) for _, batches in packed), default=0)):
+                for (topic, partition), batches in packed:
+                    if number < len(batches):
+                        batch = batches[number]
+                        sent = await client.send_batch(batch, self._prefix + topic, partition=partition)
+                        self._sent.append((sent, batch.record_count()))
+            for (topic, _), records in opened.items():
                 self._counts[topic] += len(records)
         except (KafkaError, ValueError) as fault:
             self.failed = True
             raise Unavailable(f"Kafka: {fault!r}") from fault
-
-    async def _send(
-        self,
-        client: AIOKafkaProducer,
-        topic: str,
-        partition: int,
-        records: list[Entry],
-    ) -> None:
-        batch, at = client.create_batch(), 0
-        while at < len(records):
-            await asyncio.sleep(0)
-            upto = min(at + TURN_RECORDS, len(records))
-            packed = fill(batch, records, at, upto)
-            if packed < upto:
-                if not batch.record_count():
-                    raise ValueError(f"record of {len(records[packed][1] or b'')} bytes does not fit a batch")
-                self._sent.append((await client.send_batch(batch, topic, partition=partition), batch.record_count()))
-                batch = client.create_batch()
-            at = packed
-        self._sent.append((await client.send_batch(batch, topic, partition=partition), batch.record_count()))
 
     async def flush(self) -> None:
         """Pushes and waits until everything is acknowledged; raises `Unavailable` and refuses further work if anything was not."""

@@ -236,8 +236,7 @@ class Lane:
         by_place: dict[int, list[Record]] = {}
         for place, record in waiting:
             by_place.setdefault(place, []).append(record)
-        for place, records in by_place.items():
-            await self._publisher.send(MARKET_RAW, place, records)
+        await self._publisher.send_all(MARKET_RAW, by_place)
         await self._publisher.acknowledge()
         if waiting:
             metrics.ACKNOWLEDGE_SECONDS.labels(self.source).observe(time.time() - waiting[0][1][3] / 1000)

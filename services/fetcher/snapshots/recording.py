@@ -72,8 +72,7 @@ class Recording:
             told = (answer.status, answer.latency_ms, answer.attempt, answer.at)
             headers = [*response_headers(answer.source, answer.url, *told), Row(self.run.run_id, line, 0).header(), *traces.headers()]
             by_place.setdefault(partition(key, MARKET_RAW.partitions), []).append((key, answer.body, headers, answer.at // 1000))
-        for place, records in by_place.items():
-            await self._publisher.send(MARKET_RAW, place, records)
+        await self._publisher.send_all(MARKET_RAW, by_place)
         await self._publisher.acknowledge()
         return sorted(by_place)
 
