@@ -107,11 +107,14 @@ class Ingest:
         now = int(time.time() * 1000)
         groups: dict[int, list[Record]] = {}
         for output in batch:
-            if isinstance(output, tuple):
+            if type(output) is tuple:
+                number, key, value, headers = output
                 self._sent += 1
-                group = groups.setdefault(output[0], [])
+                group = groups.get(number)
+                if group is None:
+                    group = groups[number] = []
                 if self._sent > self._skip:
-                    group.append((output[1], output[2], output[3], now))
+                    group.append((key, value, headers, now))
             elif isinstance(output, TooLarge):
                 self._rejected += 1
                 if self._sent >= self._skip:

@@ -3,6 +3,7 @@
 The time of a row that tells none, or an earlier one than the row before it, is that of the row before: a file keeps its order.
 """
 
+from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from services.fetcher import headers
@@ -14,11 +15,11 @@ from shared.records import RUN_HEADER
 from shared.topics import RAW_LIMIT, TRADING_RAW
 from shared.trading import columns
 from shared.trading.columns import TIME, File
+from shared.trading.plain import Known, Unusual, cells, look_up, moments
 from shared.trading.rows import fields
 from shared.trading.values import moment, symbol
 
 _HEADER_BYTES = 16 * 1024
-_KEYS = 65_536
 
 
 Timed = tuple[int, Item | TooLarge]  # the time that a row is merged by (us), and the row
@@ -31,8 +32,8 @@ class Rows:
         self._run, self.file, self._timezone, self._zone = run_id, file, timezone, ZoneInfo(timezone)
         self._splitter = Splitter(quoted=True, limit=RAW_LIMIT - _HEADER_BYTES)
         self._prefix: bytes | None = None
-        self._symbol_at = self._time_at = 0
-        self._keys: dict[bytes, tuple[bytes, int]] = {}
+        self._symbol_at = self._time_at = self._width = 0
+        self._places = Known(_place)
         self._time = 0
 
     @property
@@ -54,20 +55,40 @@ class Rows:
     def _timed(self, rows: list[Split]) -> list[Timed]:
         if self._prefix is None and rows:
             self._prefix, rows = self._header(rows[0]), rows[1:]
-        out: list[Timed] = []
-        prefix, run, known = self._prefix or b"", self._run.encode(), self._keys
-        for row in rows:
-            if isinstance(row, FileFault):
-                raise row
-            if isinstance(row, Oversized):
-                out.append((self._time, self._too_large(row)))
-                continue
-            line, data = row
-            split = data.split(b",") if b'"' not in data else _quoted(data)
-            native, at = (split[self._symbol_at], split[self._time_at]) if len(split) > self._widest else (b"", b"")
-            key, number = known.get(native) or self._key(native)
-            out.append((self._at(at), (number, key, prefix + data, [(RUN_HEADER, b"%b:%d:0" % (run, line))])))
-        return out
+        if not rows:
+            return []
+        try:
+            return self._together(rows)
+        except (Rejected, Unusual, UnicodeDecodeError):
+            return [self._alone(row) for row in rows]
+
+    def _together(self, given: list[Split]) -> list[Timed]:
+        """Plain rows; raises `Unusual`, `Rejected` or `UnicodeDecodeError` where one of them is not, and nothing has changed."""
+        if set(map(type, given)) != {tuple}:
+            raise Unusual
+        numbers, rows = zip(*given, strict=True)
+        columns = cells(b"\n".join(rows).decode().split("\n"), self._width)
+        places = look_up(self._places, columns[self._symbol_at])
+        times = list(accumulate(moments(columns[self._time_at], self._zone), max, initial=self._time))[1:]
+        self._time = times[-1]
+        prefix, run = self._prefix or b"", self._run.encode()
+        return [
+            (at, (number, key, prefix + row, [(RUN_HEADER, b"%b:%d:0" % (run, line))]))
+            for at, (key, number), row, line in zip(times, places, rows, numbers, strict=True)
+        ]
+
+    def _alone(self, row: Split) -> Timed:
+        """Any row."""
+        if isinstance(row, FileFault):
+            raise row
+        if isinstance(row, Oversized):
+            return self._time, self._too_large(row)
+        line, data = row
+        split = data.split(b",") if b'"' not in data else _quoted(data)
+        native, at = (split[self._symbol_at], split[self._time_at]) if len(split) > self._widest else (b"", b"")
+        key, number = self._places[native.decode("utf-8", "replace")]
+        header = [(RUN_HEADER, b"%b:%d:0" % (self._run.encode(), line))]
+        return self._at(at), (number, key, (self._prefix or b"") + data, header)
 
     def _header(self, row: Split) -> bytes:
         if isinstance(row, FileFault):
@@ -77,6 +98,7 @@ class Rows:
         line = columns.canonical(self.file, headers.names(headers.text(row[1])), self._timezone)
         names = line.split(",")
         self._symbol_at, self._time_at = names.index("symbol"), names.index(TIME[self.file])
+        self._width = len(names) - 2  # without the file and the zone
         self._widest = max(self._symbol_at, self._time_at)
         return line.encode() + b"\n"
 
@@ -90,21 +112,19 @@ class Rows:
             self._time = at
         return self._time
 
-    def _key(self, native: bytes) -> tuple[bytes, int]:
-        """Key and partition of a symbol as the row writes it: the canonical one, so that a symbol has one partition."""
-        if len(self._keys) >= _KEYS:
-            self._keys.clear()
-        try:
-            key = symbol(native.decode().strip()).encode()
-        except (Rejected, UnicodeDecodeError):
-            key = b""
-        self._keys[native] = found = (key, partition(key, TRADING_RAW.partitions))
-        return found
-
     def _too_large(self, row: Oversized) -> TooLarge:
-        key, number = self._key(b"")
+        key, number = self._places[""]
         header = [(RUN_HEADER, f"{self._run}:{row.line}:0".encode())]
         return TooLarge(number, key, header, row.line, row.length, row.sha256, row.head, self.file)
+
+
+def _place(native: str) -> tuple[bytes, int]:
+    """Key and partition of a symbol as the row writes it: the canonical one, so that a symbol has one partition."""
+    try:
+        key = symbol(native).encode()
+    except Rejected:
+        key = b""
+    return key, partition(key, TRADING_RAW.partitions)
 
 
 def _quoted(data: bytes) -> list[bytes]:

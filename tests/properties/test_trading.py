@@ -19,6 +19,7 @@ from services.transformer.outputs import Output
 from services.transformer.transforms import trading
 from shared.records import Record
 from shared.trading import columns
+from shared.trading.plain import Unusual
 from tests.fixtures.records import Kept
 
 NAMES: tuple[columns.File, ...] = ("nbbo", "orders", "trades")
@@ -66,6 +67,43 @@ def test_files_merge_to_one_sequence_by_time_however_their_bytes_are_cut(seed: i
     assert found == merged(files(seed, orders), sizes_of(cut + 1))
     assert [row[0] for row in found] == sorted(row[0] for row in found)
     assert len(found) == sum(content.count(b"\n") for content in files(seed, orders).values())
+
+
+class Alone(Rows):
+    """Every row by itself."""
+
+    def _together(self, given: object) -> list[Timed]:
+        raise Unusual
+
+
+ODD = (
+    b"",
+    b"x",
+    b"\xff,1,2,3",
+    b",,,",
+    b'"KO",1,2,2026-01-05T14:30:01.000000Z',
+    b"KO,1,2,yesterday",
+    b"KO,1,2,2026-01-05T14:30:01Z,5",
+    b" ko ,1,2, ",
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 1000), st.sampled_from(NAMES), st.lists(st.tuples(st.integers(0, 60), st.sampled_from(ODD)), max_size=3))
+def test_rows_taken_together_are_those_taken_one_by_one(seed: int, name: columns.File, spoiled: list[tuple[int, bytes]]) -> None:
+    lines = files(seed, 20)[name].split(b"\n")
+    for at, odd in spoiled:
+        lines.insert(1 + at % len(lines), odd)
+    content, found = b"\r\n".join(lines), []
+    for kind in (Rows, Alone):
+        rows, sizes, at = kind("orders-1", name, "America/New_York"), sizes_of(seed), 0
+        timed: list[Timed] = []
+        while at < len(content):
+            size = next(sizes)
+            timed += rows.feed(content[at : at + size])
+            at += size
+        found.append(timed + rows.end())
+    assert found[0] == found[1]
 
 
 class Slow(trading.Trading):
