@@ -17,9 +17,6 @@ from shared.settings import Settings
 from shared.telemetry.probes import Health
 from shared.time import from_iso, to_datetime
 
-# While a thread prepares a batch, the loop that hands Postgres its next statement waits no longer than this for its turn.
-SWITCH_SECONDS = 0.0005
-
 
 async def store(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Postgres: the sink, the relay of its outbox, the files of its runs."""
@@ -31,7 +28,6 @@ async def store(settings: Settings, health: Health, stop: asyncio.Event) -> None
     from services.writer.sinks.postgres import PostgresSink
     from services.writer.views import Viewer
 
-    sys.setswitchinterval(SWITCH_SECONDS)
     runner = Runner(settings.kafka, PostgresSink(settings), health, group="postgres", batch_records=settings.writer.batch_records)
 
     async def kafka() -> str | None:

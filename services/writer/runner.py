@@ -72,9 +72,11 @@ class Runner:
             await self._written()
             return
         metrics.BATCH_RECORDS.observe(sum(map(len, polled.values())))
+        ends = {tp: records[-1].offset + 1 for tp, records in polled.items()}
         write = await self._sink.prepare({self._place(tp): records for tp, records in polled.items()})
+        del polled  # what was made of it is all that is held until it is written
         await self._written()
-        self._writing = asyncio.create_task(self._write(write, {tp: records[-1].offset + 1 for tp, records in polled.items()}))
+        self._writing = asyncio.create_task(self._write(write, ends))
 
     async def _write(self, write: Write, ends: dict[TopicPartition, int]) -> None:
         await write()

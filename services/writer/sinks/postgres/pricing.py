@@ -46,6 +46,11 @@ class Series:
         return self._quotes[found - 1] if found else None
 
     @property
+    def first(self) -> int:
+        """The least time."""
+        return self._times[0]
+
+    @property
     def newest(self) -> Quoted:
         """The greatest of all."""
         return self._quotes[-1]

@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from services.writer.sinks.postgres import copying
 from services.writer.sinks.postgres.connection import Connection
-from services.writer.sinks.postgres.pricing import Quoted
-from services.writer.sinks.postgres.trading_rows import QUOTES, quoted
+from services.writer.sinks.postgres.pricing import Quoted, Series
+from services.writer.sinks.postgres.trading_rows import QUOTES, Staged, quoted
 from shared.events import Nbbo
 from shared.time import LATEST, from_datetime, to_datetime
 
@@ -87,29 +87,33 @@ async def merge(connection: Connection) -> list[tuple[str | None, object, int]]:
     return [(row["run"], row["hour"], row["n"]) for row in await connection.fetch(_INSERT)]
 
 
-async def reprice(connection: Connection, given: Collection[Nbbo], symbols: Sequence[str], unfinished: Collection[str]) -> Touched:
+async def reprice(connection: Connection, staged: Staged, unfinished: Collection[str]) -> Touched:
     """Prices the stored fills for which a given quote, stored by now, is a better one."""
-    last = {symbol: from_datetime(at) for symbol, at in await connection.fetch(_LAST_FILLS, symbols)}
+    last = {symbol: from_datetime(at) for symbol, at in await connection.fetch(_LAST_FILLS, staged.symbols)}
     touched: Touched = []
     if last:
-        rows = pricing(given, last, unfinished)
+        rows = pricing(staged.quotes, staged.series, last, unfinished)
         columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], [], [], []]
-        touched = [tuple(row) for row in await connection.fetch(_REPRICE, symbols, *columns)]
-    await connection.execute(_MOVE, symbols)
+        touched = [tuple(row) for row in await connection.fetch(_REPRICE, staged.symbols, *columns)]
+    await connection.execute(_MOVE, staged.symbols)
     return touched
 
 
-def pricing(given: Iterable[Nbbo], last: Mapping[str, int], unfinished: Collection[str]) -> list[Lasting]:
+def pricing(given: Iterable[Nbbo], known: Mapping[str, Series], last: Mapping[str, int], unfinished: Collection[str]) -> list[Lasting]:
     """The quotes that are not after the last fill of their symbol, and when the first one after it comes, which ends what was before it."""
     found: list[Lasting] = []
-    ends: dict[str, int] = {}
-    for quote in given:
+    ends = {symbol: known[symbol].first for symbol in last.keys() & known.keys()}
+    looked_at = {symbol for symbol, first in ends.items() if first <= last[symbol]}
+    ends = {symbol: LATEST if symbol in looked_at else first for symbol, first in ends.items()}
+    for quote in given if looked_at else ():
         symbol, at = quote.symbol, quote.event_time
-        if at <= last.get(symbol, -1):
+        if symbol not in looked_at:
+            continue
+        if at <= last[symbol]:
             found.append((symbol, to_datetime(at), quote.bid, quote.ask, quote.run is None or quote.run not in unfinished))
-        elif at < ends.get(symbol, LATEST):
+        elif at < ends[symbol]:
             ends[symbol] = at
-    return found + [(symbol, to_datetime(at), None, None, False) for symbol, at in sorted(ends.items())]
+    return found + [(symbol, to_datetime(at), None, None, False) for symbol, at in sorted(ends.items()) if at < LATEST]
 
 
 async def price_last(connection: Connection, symbols: Sequence[str]) -> Touched:

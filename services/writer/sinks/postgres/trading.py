@@ -64,7 +64,7 @@ async def store(connection: Connection, staged: Staged, counts: Counts, known: K
     changes = _Changes()
     if staged.quotes:
         await _store_quotes(connection, staged, stored, known)
-        changes.priced(await quotes.reprice(connection, staged.quotes, staged.symbols, unfinished))
+        changes.priced(await quotes.reprice(connection, staged, unfinished))
     if staged.fills:
         await _store_fills(connection, staged, pricing.heads(before, staged.series), unfinished, changes, stored, known)
     if staged.order_rows:

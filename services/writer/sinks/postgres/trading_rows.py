@@ -24,7 +24,7 @@ FILLS = f"trade_id order_id symbol side quantity price event_time destination {_
 PRICED = [*FILLS, "quote_time", "bid", "ask"]
 _EPOCH = from_datetime(datetime(2000, 1, 1, tzinfo=UTC))
 _CHUNK = 500
-_trade_id = attrgetter("trade_id")
+_trade_id, _whose = attrgetter("trade_id"), attrgetter("symbol", "run")
 _int8 = Struct(">iq").pack
 _place = Struct(">iqii").pack
 _version = Struct(">ihiqi").pack
@@ -46,33 +46,36 @@ class Staged:
 
 
 def stage(batch: Batch) -> Staged | None:
-    """None where the batch has nothing of it."""
+    """Takes them out of the batch; None where it has nothing of it."""
     if not (batch.quotes or batch.orders or batch.executions):
         return None
-    quotes, orders, executions = batch.quotes.values(), batch.orders.values(), batch.executions.values()
+    quotes, orders, executions = list(batch.quotes.values()), batch.orders.values(), sorted(batch.executions.values(), key=_trade_id)
     by_run: dict[str, set[str]] = {}
     symbols: set[str] = set()
     given: Counter[LedgerKey] = Counter()
     kinds: tuple[Collection[Order | Execution | Nbbo], ...] = (quotes, orders, executions)
     for events in filter(None, kinds):
-        for symbol, run in {(event.symbol, event.run) for event in events}:
+        for symbol, run in set(map(_whose, events)):
             symbols.add(symbol)
             if run is not None:
                 by_run.setdefault(run, set()).add(symbol)
         given.update(counted(events))
     columns = [quoted(event.event_time, event.bid, event.ask) for event in quotes]
     known = series(zip(quotes, columns, strict=True))
-    return Staged(
+    staged = Staged(
         quotes,
         pieces(map(_quote, quotes, columns)),
         known,
         pieces(map(_order, orders)),
-        [_fill(event, known.get(event.symbol)) for event in sorted(executions, key=_trade_id)],
+        [_fill(event, known.get(event.symbol)) for event in executions],
         {event.event_time // DAY for event in quotes},
         sorted(symbols),
         by_run,
         given,
     )
+    for taken in (batch.quotes, batch.orders, batch.executions):
+        taken.clear()
+    return staged
 
 
 def pieces(rows: Iterable[bytes]) -> list[bytes]:
