@@ -25,7 +25,7 @@ from shared.trading.raw import Raw, read
 from shared.trading.rows import layout
 
 _HOUR_MS = HOUR // 1000
-_MOST = 1024  # rows that are taken together
+_MOST, _FEW = 1024, 16  # rows that are taken together
 
 
 class Trading:
@@ -38,7 +38,7 @@ class Trading:
 
     def __init__(self, partition: int, epoch: int) -> None:
         self._partition, self._epoch = partition, epoch
-        self._together = _MOST
+        self._together, self._left = _MOST, 0
 
     def events(self, raw: Raw, origin: Origin, max_skew: int) -> Iterator[Order | Execution | Nbbo]:
         """The event of a record; raises `Rejected`."""
@@ -54,15 +54,18 @@ class Trading:
     def advance(
         self, records: Sequence[Record], at: int, log_time: int, stop: Stop, windows: Windows, tallies: Tallies, out: list[Output]
     ) -> tuple[int, int]:
-        """Takes the plain rows of files that follow, many together; fewer after rows of which one is not plain, or is to be rejected."""
-        while at < len(records):
-            taken = _below(records[at : at + self._together], *stop)
-            if not taken:
-                break
+        """Takes the plain rows of files that follow, many together: fewer after some were refused, and a few are left that still are."""
+        if self._left:
+            self._left -= 1
+            return at, log_time
+        while at < len(records) and (taken := _below(records[at : at + self._together], *stop)):
             try:
                 out += self._made(taken, tallies)
             except (Rejected, Unusual):
-                self._together = max(1, len(taken) // 4)
+                self._together = max(_FEW, len(taken) // 4)
+                if len(taken) > _FEW:
+                    continue
+                self._left = len(taken) - 1  # the machine takes the first without asking
                 break
             self._together = min(_MOST, 2 * self._together)
             at += len(taken)
