@@ -47,15 +47,13 @@ def fill(batch: BatchBuilder, records: Sequence[Entry], at: int, upto: int) -> i
 
 
 async def _pack(client: AIOKafkaProducer, records: Sequence[Entry]) -> list[BatchBuilder]:
-    """The records of one partition as batches; raises `ValueError` where one fits no batch."""
+    """The records of one partition as batches; an empty batch takes a record of any size."""
     batches, at = [client.create_batch()], 0
     while at < len(records):
         await asyncio.sleep(0)
         upto = min(at + TURN_RECORDS, len(records))
         packed = fill(batches[-1], records, at, upto)
         if packed < upto:
-            if not batches[-1].record_count():
-                raise ValueError(f"record of {len(records[packed][1] or b'')} bytes does not fit a batch")
             batches.append(client.create_batch())
         at = packed
     return batches
@@ -72,6 +70,7 @@ class Producer:
         self._open: dict[tuple[str, int], list[Entry]] = {}
         self._sent: list[tuple[asyncio.Future[Any], int]] = []  # of a batch, and its records
         self._counts: Counter[str] = Counter()
+        self._pushing = asyncio.Lock()
         self.failed = False
 
     async def start(self) -> "Producer":
@@ -129,21 +128,25 @@ class Producer:
 
         All are packed first, so that the sender finds the batches of all partitions at once: one request instead of one for each.
         """
-        client = self._connected()
-        opened, self._open = self._open, {}
-        try:
-            packed = [(place, await _pack(client, records)) for place, records in opened.items()]
-            for number in range(max((len(batches) for _, batches in packed), default=0)):
-                for (topic, partition), batches in packed:
-                    if number < len(batches):
-                        batch = batches[number]
-                        sent = await client.send_batch(batch, self._prefix + topic, partition=partition)
-                        self._sent.append((sent, batch.record_count()))
+        async with self._pushing:  # while one packs, records that were queued later may not pass
+            client = self._connected()
+            opened, self._open = self._open, {}
+            try:
+                await self._submit(client, [(place, await _pack(client, records)) for place, records in opened.items()])
+            except (KafkaError, ValueError) as fault:
+                self.failed = True
+                raise Unavailable(f"Kafka: {fault!r}") from fault
             for (topic, _), records in opened.items():
                 self._counts[topic] += len(records)
-        except (KafkaError, ValueError) as fault:
-            self.failed = True
-            raise Unavailable(f"Kafka: {fault!r}") from fault
+
+    async def _submit(self, client: AIOKafkaProducer, packed: list[tuple[tuple[str, int], list[BatchBuilder]]]) -> None:
+        """The first batch of every partition, then the second ones: one waits for the one before it."""
+        for number in range(max((len(batches) for _, batches in packed), default=0)):
+            for (topic, partition), batches in packed:
+                if number < len(batches):
+                    batch = batches[number]
+                    sent = await client.send_batch(batch, self._prefix + topic, partition=partition)
+                    self._sent.append((sent, batch.record_count()))
 
     async def flush(self) -> None:
         """Pushes and waits until everything is acknowledged; raises `Unavailable` and refuses further work if anything was not."""

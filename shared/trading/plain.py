@@ -16,7 +16,6 @@ Value = TypeVar("Value")
 Column = Sequence[str]
 _KNOWN = 65_536
 _USUAL = len("2026-01-05T14:30:00.120000Z")
-
 _DIGITS = frozenset(range(1, 19))  # that a number of the header has, as shared.records.ROW says
 
 
