@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.faults import Skipped
-from deploy.local.jars import Jar
+from deploy.local.jars import Jar, machine_certificates
 
 LOCK = Path(__file__).with_name("jars.lock")
 # Both log to slf4j and leave the choice of a backend to others.
@@ -73,15 +73,14 @@ def locked(peer: str) -> list[Jar]:
 
 def _download(jar: Jar, repository: Path) -> None:
     import requests
-    import truststore
     from jgo.maven import MavenContext
 
-    truststore.inject_into_ssl()
     path = jar.path(repository)
     path.unlink(missing_ok=True)
     group, artifact, version, *classifier = jar.coordinate.split(":")
     try:
-        MavenContext(repo_cache=repository, timeout=60).project(group, artifact).at_version(version).artifact(*classifier).resolve()
+        with machine_certificates():
+            MavenContext(repo_cache=repository, timeout=60).project(group, artifact).at_version(version).artifact(*classifier).resolve()
     except (RuntimeError, OSError, requests.RequestException) as error:
         raise Skipped(f"cannot download {jar.coordinate}: {error}") from error
     if _sha256(path) != jar.sha256:
@@ -97,12 +96,11 @@ def _sha256(path: Path) -> str:
 def main() -> None:
     """Writes the lock."""
     import jgo
-    import truststore
 
-    truststore.inject_into_ssl()
     lines = ["# peer coordinate bytes sha256; written by `python -m bench.jars`"]
-    for peer, coordinates in COORDINATES.items():
-        for artifact in jgo.resolve("+".join(coordinates)):
+    with machine_certificates():
+        found = [(peer, artifact) for peer, names in COORDINATES.items() for artifact in jgo.resolve("+".join(names))]
+        for peer, artifact in found:
             if artifact.artifactId in NOT_NEEDED:
                 continue
             path = artifact.resolve()

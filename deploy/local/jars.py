@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from deploy.local.part import StartError
@@ -25,6 +27,7 @@ KAFKA = "org.apache.kafka:kafka_2.13:4.1.1"
 KAFKA_LOGGING = "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"
 S3PROXY = "org.gaul:s3proxy:3.1.0:jar-with-dependencies"
 DOWNLOADS_AT_ONCE = 8
+_TRUSTING = Lock()
 
 
 @dataclass(frozen=True)
@@ -57,17 +60,30 @@ def classpath(part: str, repository: Path, progress: Callable[[str], None] = lam
     missing = [jar for jar in jars if not jar.is_present(repository)]
     if missing:
         progress(f"downloading {len(missing)} jars, {sum(jar.size for jar in missing) / 1e6:.0f} MB")
-        with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
+        with machine_certificates(), ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
             list(pool.map(lambda jar: _download(jar, repository), missing))
     return os.pathsep.join(str(jar.path(repository)) for jar in jars)
 
 
-def _download(jar: Jar, repository: Path) -> None:
-    import requests
+@contextmanager
+def machine_certificates() -> Iterator[None]:
+    """Trusts the certificates of the machine, as pip does, not those of a Python package.
+
+    Only meanwhile: left in place, it sets every context that another library makes of the original class into an endless recursion.
+    """
     import truststore
 
-    # The certificates of the machine, as pip takes them, not those of a Python package.
-    truststore.inject_into_ssl()
+    with _TRUSTING:
+        truststore.inject_into_ssl()
+        try:
+            yield
+        finally:
+            truststore.extract_from_ssl()
+
+
+def _download(jar: Jar, repository: Path) -> None:
+    import requests
+
     path = jar.path(repository)
     path.unlink(missing_ok=True)
     try:
@@ -113,4 +129,5 @@ def _write_lock(repository: Path) -> None:
 if __name__ == "__main__":
     from deploy.local.settings import load
 
-    _write_lock(load().maven_repository)
+    with machine_certificates():
+        _write_lock(load().maven_repository)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
-from deploy.local.jars import KAFKA, KAFKA_LOGGING, S3PROXY, Jar, classpath, locked
+from deploy.local.jars import KAFKA, KAFKA_LOGGING, S3PROXY, Jar, classpath, locked, machine_certificates
 
 
 def test_the_lock_holds_the_coordinates_that_the_module_names() -> None:
@@ -40,3 +41,12 @@ def test_the_class_path_names_every_jar_and_downloads_none_that_is_there(tmp_pat
     said: list[str] = []
     assert len(classpath("kafka", tmp_path, said.append).split(":")) == len(locked("kafka"))
     assert said == []
+
+
+def test_what_is_trusted_for_a_download_is_not_left_to_other_libraries() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    original = ssl.SSLContext
+    with machine_certificates():
+        assert ssl.SSLContext is not original
+    assert ssl.SSLContext is original
+    context.options |= ssl.OP_NO_COMPRESSION
