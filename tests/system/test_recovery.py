@@ -12,6 +12,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from services.writer.sinks.postgres import PostgresSink
 from shared.archive import catalog, chain, views
 from shared.archive.layout import Span
 from shared.archive.store import Store
@@ -27,6 +28,7 @@ from tests.system.store import query, until
 from tests.system.test_archive import behind, ends_of
 
 TRADES = int(os.environ.get("TICKPLANT_TEST_RECOVERY_TRADES", "1000"))
+STORED = {topic.name for topic in PostgresSink.topics}
 STAGES = ("fetcher", "transformer", "writer", "archiver")
 
 
@@ -77,10 +79,19 @@ def command(services: Services, *arguments: str) -> subprocess.CompletedProcess[
 def settled(services: Services, kafka: Kafka, url: str, mixture: Mixture) -> None:
     """Everything is stored and archived; the services are stopped."""
     until(lambda: mixture.stored(lambda sql: query(url, sql)), True, 240, services.logs)
-    assert services.stop("fetcher", "transformer", "writer") == 0
+    assert services.stop("fetcher", "transformer") == 0
+    until(lambda: unread(kafka, url), set(), 60, services.logs)  # the transformer's last counts come as it leaves
+    assert services.stop("writer") == 0
     ends = asyncio.run(ends_of(kafka))
     until(lambda: asyncio.run(behind(kafka, ends)), {}, 120, services.logs)
     assert services.stop("archiver") == 0
+
+
+def unread(kafka: Kafka, url: str) -> set[tuple[str, int]]:
+    """The partitions of which the store has not read all."""
+    read = {(topic, number): upto for topic, number, upto in query(url, "SELECT topic, partition, next_offset FROM offsets")}
+    ends = asyncio.run(ends_of(kafka))
+    return {place for place, end in ends.items() if place[0] in STORED and read.get(place, 0) < end}
 
 
 @pytest.mark.timeout(900)
