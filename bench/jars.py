@@ -4,7 +4,6 @@ Invariant: a jar is used only if its size is the pinned one, and a downloaded ja
 `python -m bench.jars` writes the lock anew from the coordinates below.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -12,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.faults import Skipped
-from deploy.local.jars import Jar, machine_certificates
+from deploy.local import jars
+from deploy.local.jars import Jar
+from deploy.local.part import StartError
 
 LOCK = Path(__file__).with_name("jars.lock")
 # Both log to slf4j and leave the choice of a backend to others.
@@ -42,13 +43,10 @@ def java() -> str:
 
 def classpath(peer: str, repository: Path, say: Callable[[str], None]) -> str:
     """The peer's class path; what is missing is downloaded and checked. Raises `Skipped`."""
-    jars = locked(peer)
-    missing = [jar for jar in jars if not jar.is_present(repository)]
-    if missing:
-        say(f"downloading {len(missing)} jars for {peer}, {sum(jar.size for jar in missing) / 1e6:.0f} MB")
-        for jar in missing:
-            _download(jar, repository)
-    return os.pathsep.join(str(jar.path(repository)) for jar in jars)
+    try:
+        return jars.classpath(peer, repository, say, LOCK)
+    except StartError as fault:
+        raise Skipped(str(fault)) from fault
 
 
 def compiled(peer: str, source: Path, repository: Path, folder: Path, say: Callable[[str], None]) -> str:
@@ -67,30 +65,7 @@ def compiled(peer: str, source: Path, repository: Path, folder: Path, say: Calla
 
 def locked(peer: str) -> list[Jar]:
     """The jars of a peer."""
-    rows = [line.split() for line in LOCK.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-    return [Jar(row[0], row[1], int(row[2]), row[3]) for row in rows if row[0] == peer]
-
-
-def _download(jar: Jar, repository: Path) -> None:
-    import requests
-    from jgo.maven import MavenContext
-
-    path = jar.path(repository)
-    path.unlink(missing_ok=True)
-    group, artifact, version, *classifier = jar.coordinate.split(":")
-    try:
-        with machine_certificates():
-            MavenContext(repo_cache=repository, timeout=60).project(group, artifact).at_version(version).artifact(*classifier).resolve()
-    except (RuntimeError, OSError, requests.RequestException) as error:
-        raise Skipped(f"cannot download {jar.coordinate}: {error}") from error
-    if _sha256(path) != jar.sha256:
-        path.unlink()
-        raise Skipped(f"{jar.coordinate} as downloaded is not the jar that jars.lock pins")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return jars.locked(peer, LOCK)
 
 
 def main() -> None:
@@ -98,14 +73,10 @@ def main() -> None:
     import jgo
 
     lines = ["# peer coordinate bytes sha256; written by `python -m bench.jars`"]
-    with machine_certificates():
-        found = [(peer, artifact) for peer, names in COORDINATES.items() for artifact in jgo.resolve("+".join(names))]
-        for peer, artifact in found:
-            if artifact.artifactId in NOT_NEEDED:
-                continue
-            path = artifact.resolve()
-            names = [artifact.groupId, artifact.artifactId, artifact.version, artifact.classifier]
-            lines.append(f"{peer} {':'.join(filter(None, names))} {path.stat().st_size} {_sha256(path)}")
+    with jars.machine_certificates():
+        for peer, coordinates in COORDINATES.items():
+            found = jgo.resolve("+".join(coordinates))
+            lines += [jars.pinned(peer, artifact) for artifact in found if artifact.artifactId not in NOT_NEEDED]
     LOCK.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

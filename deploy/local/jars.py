@@ -49,14 +49,15 @@ class Jar:
         return path.exists() and path.stat().st_size == self.size
 
 
-def locked(part: str) -> list[Jar]:
-    rows = [line.split() for line in LOCK.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+def locked(part: str, lock: Path = LOCK) -> list[Jar]:
+    """The part's jars, as a lock pins them."""
+    rows = [line.split() for line in lock.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
     return [Jar(row[0], row[1], int(row[2]), row[3]) for row in rows if row[0] == part]
 
 
-def classpath(part: str, repository: Path, progress: Callable[[str], None] = lambda _: None) -> str:
-    """The part's class path; what the repository lacks is downloaded and checked first."""
-    jars = locked(part)
+def classpath(part: str, repository: Path, progress: Callable[[str], None] = lambda _: None, lock: Path = LOCK) -> str:
+    """The part's class path; what the repository lacks is downloaded and checked first. Raises `StartError`."""
+    jars = locked(part, lock)
     missing = [jar for jar in jars if not jar.is_present(repository)]
     if missing:
         progress(f"downloading {len(missing)} jars, {sum(jar.size for jar in missing) / 1e6:.0f} MB")
@@ -92,7 +93,7 @@ def _download(jar: Jar, repository: Path) -> None:
         raise StartError(f"cannot download {jar.coordinate}: {error}") from error
     if _sha256(path) != jar.sha256:
         path.unlink()
-        raise StartError(f"{jar.coordinate} as downloaded is not the jar that jars.lock pins")
+        raise StartError(f"{jar.coordinate} as downloaded is not the jar that the lock pins")
 
 
 def _maven(repository: Path) -> MavenContext:
@@ -111,6 +112,13 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def pinned(part: str, artifact: Artifact) -> str:
+    """The line of the lock for an artifact."""
+    path = artifact.resolve()
+    names = [artifact.groupId, artifact.artifactId, artifact.version, artifact.classifier]
+    return f"{part} {':'.join(filter(None, names))} {path.stat().st_size} {_sha256(path)}"
+
+
 def _write_lock(repository: Path) -> None:
     import jgo
 
@@ -119,10 +127,7 @@ def _write_lock(repository: Path) -> None:
     parts = {"kafka": [*jgo.resolve(KAFKA), _artifact(maven, KAFKA_LOGGING)], "s3": [_artifact(maven, S3PROXY)]}
     lines = ["# part coordinate bytes sha256; written by `python -m deploy.local.jars`"]
     for part, artifacts in parts.items():
-        for artifact in artifacts:
-            path = artifact.resolve()
-            names = [artifact.groupId, artifact.artifactId, artifact.version, artifact.classifier]
-            lines.append(f"{part} {':'.join(filter(None, names))} {path.stat().st_size} {_sha256(path)}")
+        lines += [pinned(part, artifact) for artifact in artifacts]
     LOCK.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
