@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from deploy.prometheus.expressions import n
 from shared.telemetry import metrics as m
+from shared.topics import MARKET_RAW, TICKS, Topic
 
 AT = "10m"  # when the rules are asked; the samples before are one every 15 s
 MOMENTS = 60
@@ -23,6 +24,11 @@ class Case:
 def steady(value: float) -> str:
     """The same value all the time."""
     return f"{value:g}x{MOMENTS}"
+
+
+def _lag(group: str, topic: Topic) -> str:
+    """The lag of one partition, in seconds."""
+    return f'{n(m.LAG_SECONDS)}{{consumergroup="{group}", topic="{topic.name}", partition="3"}}'
 
 
 def growing(step: float, start: float = 0) -> str:
@@ -102,30 +108,30 @@ CASES = (
     ),
     Case(
         "ConsumerLag",
-        {n(m.LAG_SECONDS) + '{consumergroup="postgres", topic="market.ticks.v1", partition="3"}': growing(15)},
-        ({"consumergroup": "postgres", "topic": "market.ticks.v1"},),
+        {_lag("postgres", TICKS): growing(15)},
+        ({"consumergroup": "postgres", "topic": TICKS.name},),
     ),
     Case(
         "ConsumerLag",
-        {n(m.LAG_SECONDS) + '{consumergroup="postgres", topic="market.ticks.v1", partition="3"}': f"300x30 2x{MOMENTS - 30}"},
+        {_lag("postgres", TICKS): f"300x30 2x{MOMENTS - 30}"},
         at="14m",
         title="it has caught up",
     ),
     Case(
         "ArchiveLag",
-        {n(m.LAG_SECONDS) + '{consumergroup="s3", topic="market.raw.v1", partition="3"}': growing(30)},
-        ({"topic": "market.raw.v1"},),
+        {_lag("s3", MARKET_RAW): growing(30)},
+        ({"topic": MARKET_RAW.name},),
         at="14m45s",
     ),
     Case(
         "ArchiveLag",
-        {n(m.LAG_SECONDS) + '{consumergroup="s3", topic="market.raw.v1", partition="3"}': steady(300)},
+        {_lag("s3", MARKET_RAW): steady(300)},
         at="14m45s",
         title="as old as an object may be",
     ),
     Case(
         "ConsumerLag",
-        {n(m.LAG_SECONDS) + '{consumergroup="s3", topic="market.raw.v1", partition="3"}': steady(300)},
+        {_lag("s3", MARKET_RAW): steady(300)},
         title="the archive's is another matter",
     ),
     Case("EndToEndLatency", _buckets(_QUERYABLE, "", 90, 10, "10.0"), ({},), at="14m"),
