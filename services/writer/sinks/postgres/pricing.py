@@ -51,9 +51,14 @@ class Series:
         return self._times[0]
 
     @property
-    def newest(self) -> Quoted:
-        """The greatest of all."""
-        return self._quotes[-1]
+    def last(self) -> int:
+        """The greatest time."""
+        return self._times[-1]
+
+    def after(self, time: int) -> int | None:
+        """The least time after one."""
+        found = bisect_right(self._times, time)
+        return self._times[found] if found < len(self._times) else None
 
 
 def series(quotes: Iterable[tuple[Nbbo, bytes]]) -> dict[str, Series]:
@@ -71,8 +76,8 @@ def heads(stored: Mapping[str, Quoted | None], given: Mapping[str, Series]) -> d
     """What is known of each symbol once the batch's quotes are stored too."""
     found: dict[str, Head] = {}
     for symbol, quote in stored.items():
-        times = [known[0] for known in (quote, given[symbol].newest if symbol in given else None) if known is not None]
-        found[symbol] = Head(quote, max(times, default=-1))
+        newest = given[symbol].last if symbol in given else -1
+        found[symbol] = Head(quote, max(newest, quote[0] if quote else -1))
     return found
 
 

@@ -13,7 +13,7 @@ from services.writer.sinks.postgres.connection import Connection
 from services.writer.sinks.postgres.pricing import Quoted, Series
 from services.writer.sinks.postgres.trading_rows import QUOTES, Staged, quoted
 from shared.events import Nbbo
-from shared.time import LATEST, from_datetime, to_datetime
+from shared.time import from_datetime, to_datetime
 
 _COLUMNS = ", ".join(QUOTES)
 _HEADS = "INSERT INTO quote_heads (symbol) SELECT s FROM unnest($1::text[]) AS u (s) ORDER BY s ON CONFLICT DO NOTHING"
@@ -101,19 +101,16 @@ async def reprice(connection: Connection, staged: Staged, unfinished: Collection
 
 def pricing(given: Iterable[Nbbo], known: Mapping[str, Series], last: Mapping[str, int], unfinished: Collection[str]) -> list[Lasting]:
     """The quotes that are not after the last fill of their symbol, and when the first one after it comes, which ends what was before it."""
-    found: list[Lasting] = []
-    ends = {symbol: known[symbol].first for symbol in last.keys() & known.keys()}
-    looked_at = {symbol for symbol, first in ends.items() if first <= last[symbol]}
-    ends = {symbol: LATEST if symbol in looked_at else first for symbol, first in ends.items()}
-    for quote in given if looked_at else ():
-        symbol, at = quote.symbol, quote.event_time
-        if symbol not in looked_at:
-            continue
-        if at <= last[symbol]:
-            found.append((symbol, to_datetime(at), quote.bid, quote.ask, quote.run is None or quote.run not in unfinished))
-        elif at < ends[symbol]:
-            ends[symbol] = at
-    return found + [(symbol, to_datetime(at), None, None, False) for symbol, at in sorted(ends.items()) if at < LATEST]
+    both = sorted(last.keys() & known.keys())
+    ends = [(symbol, known[symbol].after(last[symbol])) for symbol in both]
+    found: list[Lasting] = [(symbol, to_datetime(at), None, None, False) for symbol, at in ends if at is not None]
+    if any(known[symbol].first <= last[symbol] for symbol in both):
+        found += [
+            (quote.symbol, to_datetime(quote.event_time), quote.bid, quote.ask, quote.run is None or quote.run not in unfinished)
+            for quote in given
+            if quote.event_time <= last.get(quote.symbol, -1)
+        ]
+    return found
 
 
 async def price_last(connection: Connection, symbols: Sequence[str]) -> Touched:

@@ -60,7 +60,7 @@ class PostgresSink:
         self._marked = retention.State(0, None)
         self._touched: dict[tuple[Table, int], float] = {}
         self._known_facts = False  # the last batch had some: the next one is not copied blindly
-        self._known = trading.Known()
+        self._known_trading = trading.Known()
 
     async def connect(self) -> None:
         """A connection and the identity of the cluster whose positions are kept; again after each loss."""
@@ -157,7 +157,7 @@ class PostgresSink:
         if batch.events:
             stored.events = await operations.store(connection, batch.events, counts)
         if prepared.trading is not None:
-            await trading.store(connection, prepared.trading, counts, self._known)
+            await trading.store(connection, prepared.trading, counts, self._known_trading)
         if batch.infos:
             await infos.store(connection, batch.infos, counts)
         if batch.bars:

@@ -108,16 +108,13 @@ def _quote(event: Nbbo, columns: bytes) -> bytes:
 
 
 def _order(event: Order) -> bytes:
-    order_id, quantity = event.order_id.encode(), str(event.quantity)
     limit = "" if event.limit_price is None else str(event.limit_price)
-    head = _count(len(ORDERS)) + len(order_id).to_bytes(4, "big") + order_id
-    return head + b"".join(_values(event, quantity, limit))
+    return _count(len(ORDERS)) + _name(event.order_id) + b"".join(_values(event, str(event.quantity), limit))
 
 
 def _fill(event: Execution, known: Series | None) -> Fill:
-    trade_id, order_id = event.trade_id.encode(), event.order_id.encode()
-    head = len(trade_id).to_bytes(4, "big") + trade_id + len(order_id).to_bytes(4, "big") + order_id
-    columns = head + b"".join(_values(event, str(event.quantity), str(event.price)))
+    values = _values(event, str(event.quantity), str(event.price))
+    columns = b"".join((_name(event.trade_id), _name(event.order_id), *values))
     return Fill(event, columns, known.at(event.event_time) if known else None)
 
 
@@ -152,6 +149,11 @@ def _pair(symbol: str, side: str) -> bytes:
 def _envelope(received_at: int, run: str | None, epoch: int, partition: int) -> bytes:
     """What rows that were received together share."""
     return _int8(8, received_at - _EPOCH) + text(run) + _place(8, epoch, 4, partition)
+
+
+def _name(value: str) -> bytes:
+    encoded = value.encode()
+    return len(encoded).to_bytes(4, "big") + encoded
 
 
 @lru_cache
