@@ -107,12 +107,10 @@ class Ingest:
         now = int(time.time() * 1000)
         groups: dict[int, list[Record]] = {}
         for output in batch:
-            if type(output) is tuple:
+            if isinstance(output, tuple):
                 number, key, value, headers = output
                 self._sent += 1
-                group = groups.get(number)
-                if group is None:
-                    group = groups[number] = []
+                group = groups.setdefault(number, [])
                 if self._sent > self._skip:
                     group.append((key, value, headers, now))
             elif isinstance(output, TooLarge):

@@ -11,7 +11,7 @@ from services.fetcher.protocol import Item, TooLarge
 from services.fetcher.rows import Oversized, Split, Splitter
 from shared.errors import FileFault, Rejected
 from shared.partitioning import partition
-from shared.records import RUN_HEADER
+from shared.records import RUN_HEADER, Row
 from shared.topics import RAW_LIMIT, TRADING_RAW
 from shared.trading import columns
 from shared.trading.columns import TIME, File
@@ -87,8 +87,7 @@ class Rows:
         split = data.split(b",") if b'"' not in data else _quoted(data)
         native, at = (split[self._symbol_at], split[self._time_at]) if len(split) > self._widest else (b"", b"")
         key, number = self._places[native.decode("utf-8", "replace")]
-        header = [(RUN_HEADER, b"%b:%d:0" % (self._run.encode(), line))]
-        return self._at(at), (number, key, (self._prefix or b"") + data, header)
+        return self._at(at), (number, key, (self._prefix or b"") + data, [Row(self._run, line, 0).header()])
 
     def _header(self, row: Split) -> bytes:
         if isinstance(row, FileFault):
@@ -114,7 +113,7 @@ class Rows:
 
     def _too_large(self, row: Oversized) -> TooLarge:
         key, number = self._places[""]
-        header = [(RUN_HEADER, f"{self._run}:{row.line}:0".encode())]
+        header = [Row(self._run, row.line, 0).header()]
         return TooLarge(number, key, header, row.line, row.length, row.sha256, row.head, self.file)
 
 

@@ -133,7 +133,7 @@ class Producer:
             opened, self._open = self._open, {}
             try:
                 await self._submit(client, [(place, await _pack(client, records)) for place, records in opened.items()])
-            except (KafkaError, ValueError) as fault:
+            except KafkaError as fault:
                 self.failed = True
                 raise Unavailable(f"Kafka: {fault!r}") from fault
             for (topic, _), records in opened.items():

@@ -11,6 +11,7 @@ from functools import partial
 import msgspec
 
 from shared.errors import Reason
+from shared.records import Record
 from shared.trading import columns, rows, values
 from shared.trading.columns import Layout
 from shared.trading.plain import Column, Known, Unusual, cells, look_up, moments
@@ -23,6 +24,16 @@ def lines(header: str, given: Sequence[str], tails: Column) -> tuple[list[str], 
     """
     layout, zone = rows.layout(header)
     return _MAKE[layout.file](layout, cells(given, layout.width), zone, tails)
+
+
+def envelopes(records: Sequence[Record], runs: Sequence[str], epoch: int, partition: int) -> list[str]:
+    """What ends the line of each record's event: its envelope, for `lines`."""
+    quoted = {run: msgspec.json.encode(run).decode() for run in set(runs)}
+    origin = f"[{epoch},{partition},"
+    return [
+        f',"received_at":{record.timestamp}000,"origin":{origin}{record.offset},0],"run":{quoted[run]}}}'
+        for record, run in zip(records, runs, strict=True)
+    ]
 
 
 def _quotes(layout: Layout, found: Sequence[Column], zone: tzinfo, tails: Column) -> tuple[list[str], list[str]]:

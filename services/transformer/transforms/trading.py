@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress, takewhile
 
-import msgspec
-
 from services.transformer import outputs
 from services.transformer.checkpoint import Checkpoint
 from services.transformer.clocks import Clock, Rules
@@ -19,7 +17,7 @@ from shared.events import Execution, Nbbo, Order, Origin
 from shared.records import Record
 from shared.time import HOUR
 from shared.topics import TRADING_EVENTS, TRADING_RAW
-from shared.trading.lines import lines
+from shared.trading.lines import envelopes, lines
 from shared.trading.plain import Unusual, split
 from shared.trading.raw import Raw, read
 from shared.trading.rows import layout
@@ -75,17 +73,12 @@ class Trading:
     def _made(self, records: Sequence[Record], tallies: Tallies) -> list[Output]:
         """What the records give, in their order; raises `Rejected` or `Unusual`, and nothing is counted."""
         headers, rows, runs = split(records)
-        quoted = {run: msgspec.json.encode(run).decode() for run in set(runs)}
-        origin = f"[{self._epoch},{self._partition},"
-        tails = [
-            f',"received_at":{record.timestamp}000,"origin":{origin}{record.offset},0],"run":{quoted[run]}}}'
-            for record, run in zip(records, runs, strict=True)
-        ]
+        ends = envelopes(records, runs, self._epoch, self._partition)
         made: dict[str, Iterator[tuple[bytes, bytes]]] = {}
         numbers: dict[bytes, int] = {}
         for header in set(headers):
             ours = list(map(header.__eq__, headers))
-            symbols, found = lines(header, list(compress(rows, ours)), list(compress(tails, ours)))
+            symbols, found = lines(header, list(compress(rows, ours)), list(compress(ends, ours)))
             places = {symbol: outputs.place(symbol) for symbol in set(symbols)}
             numbers.update({key: number for number, key in places.values()})
             made[header] = zip([places[symbol][1] for symbol in symbols], map(str.encode, found), strict=True)
