@@ -4,12 +4,11 @@ Most of a file's rows are alike, so that what they have in common is looked at o
 """
 
 from collections.abc import Callable, Sequence
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from itertools import repeat
 from typing import TypeVar
 
 from shared.records import RUN_HEADER, Record, Row
-from shared.time import from_iso
 from shared.trading import values
 
 Value = TypeVar("Value")
@@ -95,4 +94,4 @@ def moments(texts: Column, zone: tzinfo) -> list[int]:
     return [values.moment(text.strip(), zone) for text in texts]
 
 
-_SECOND = Known(lambda text: from_iso(f"{text}Z"))
+_SECOND = Known(lambda text: values.moment(f"{text}.000000Z", UTC))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC
 from decimal import Decimal
 
 import pytest
 
 from shared.errors import FileFault, Rejected
 from shared.events import Execution, Nbbo, Order
-from shared.trading import columns, rows
+from shared.trading import columns, plain, rows, values
 
 AT = 1_767_623_400_120_000  # 2026-01-05T14:30:00.12Z
 ORDER = "order_id,symbol,side,quantity,limit_price,timestamp,destination"
@@ -88,3 +90,23 @@ def test_a_header_that_does_not_fit_is_refused_with_what_is_wrong(header: str, s
     with pytest.raises(FileFault) as fault:
         columns.canonical("nbbo", header.split(","), "UTC")
     assert said in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-05T14:30:00.120000Z",
+        "2026-01-05T14:30:  .120000Z",
+        "2026-01-05T14:30:60.120000Z",
+        "2026-01-05T14:30:0 .120000Z",
+        "1767623400",
+    ],
+)
+def test_a_time_among_many_is_what_it_is_by_itself(text: str) -> None:
+    def read(moments: Callable[[], list[int]]) -> list[int] | str:
+        try:
+            return moments()
+        except Rejected as fault:
+            return fault.reason
+
+    assert read(lambda: plain.moments([text], UTC)) == read(lambda: [values.moment(text, UTC)])
