@@ -101,14 +101,23 @@ def kill_often(services: Services, kafka: Kafka, url: str, rnd: random.Random) -
     for _ in range(KILLS):
         until(lambda: all(progress(kafka, url)[name] > reached[name] for name in reached), True, 60, services.logs)  # noqa: B023 read at once
         time.sleep(rnd.uniform(0.05, 1.5))
-        done, total = progress(kafka, url), sum(end for _, end in offsets(kafka, MARKET_RAW).values())
-        assert done["transformer"] < total, "nothing was left to do at the kill"
+        done = undone(kafka, url)
         assert query(url, "SELECT 1 FROM candles WHERE NOT is_closed LIMIT 1"), "no window was open at the kill"
         reached = done
         services.kill("transformer")
         services.kill("writer")
         services.start("transformer")
         services.start("writer")
+
+
+def undone(kafka: Kafka, url: str) -> dict[str, int]:
+    """What each stage has done, at a moment when not all is: between two chunks of the flow there may be nothing left."""
+    deadline = time.monotonic() + 10
+    while True:
+        done, total = progress(kafka, url), sum(end for _, end in offsets(kafka, MARKET_RAW).values())
+        if done["transformer"] < total:
+            return done
+        assert time.monotonic() < deadline, "nothing was left to do at the kill"
 
 
 def scale(services: Services, kafka: Kafka, url: str, flow: Flow) -> None:
