@@ -24,7 +24,7 @@ class Script:
         self.body = f"from pathlib import Path; import os, signal, sys, time\nready = Path({str(home / 'ready')!r})\n{body}"
 
     def prepare(self) -> Command:
-        return Command((sys.executable, "-c", self.body), stop_timeout=0.5)
+        return Command((sys.executable, "-u", "-c", self.body), stop_timeout=0.5)
 
     def probe(self) -> str | None:
         return None if (self.home / "ready").exists() else "not yet"
