@@ -28,7 +28,7 @@ example: $(STAMP) ## Daily bars from the simulated exchange to files, on a stack
 	@$(BIN)/python -m deploy.example
 
 test: $(STAMP) ## Run the quick tests, then those on the real parts
-	$(BIN)/pytest -q --exitfirst -n 2 tests/unit tests/architecture
+	$(BIN)/pytest -q --exitfirst -n 2 --dist worksteal tests/unit tests/architecture
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/unit --ignore tests/architecture tests/system tests
 
 check: $(STAMP) ## Check format, lint, types and the layers

@@ -14,7 +14,10 @@ from shared.phases import LONG, Standing, standing
 
 DAYS = [date(2024, 1, 1) + timedelta(days=n) for n in range(LONG + 1)]
 BEFORE, DAY = DAYS[:-1], DAYS[-1]
-closes = st.lists(st.decimals("0.01", "99999.99", places=2), min_size=LONG + 1, max_size=LONG + 1)
+# A price is three bytes of cents: one draw for all of them.
+closes = st.binary(min_size=3 * (LONG + 1), max_size=3 * (LONG + 1)).map(
+    lambda drawn: [Decimal(int.from_bytes(drawn[at : at + 3]) + 1).scaleb(-2) for at in range(0, len(drawn), 3)]
+)
 
 
 def of(values: list[Decimal]) -> dict[date, Decimal]:
@@ -62,7 +65,7 @@ def test_a_session_without_a_close_repeats_the_one_before_it() -> None:
     assert standing(DAY, BEFORE, known) == standing(DAY, BEFORE, carried)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     closes, st.dictionaries(st.dates(date(2000, 1, 1), date(2023, 12, 31)) | st.dates(date(2025, 1, 1)), st.just(Decimal(7)), max_size=20)
 )
@@ -73,13 +76,13 @@ def test_what_is_known_besides_the_201_closes_changes_nothing(values: list[Decim
     assert standing(DAY, [*earlier, *BEFORE], {**others, **of(values)}) == alone
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(closes, st.sampled_from([Decimal(2), Decimal("0.05"), Decimal(1) / 8, Decimal(10)]))
 def test_a_split_changes_no_phase(values: list[Decimal], factor: Decimal) -> None:
     assert standing(DAY, BEFORE, of(values)).phase == standing(DAY, BEFORE, of([value * factor for value in values])).phase
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(closes)
 def test_the_phase_is_the_one_of_its_definition(values: list[Decimal]) -> None:
     def average(days: int, ending: int) -> Decimal:
