@@ -67,9 +67,9 @@ class Rows:
         if set(map(type, given)) != {tuple}:
             raise Unusual
         numbers, rows = zip(*given, strict=True)
-        columns = cells(b"\n".join(rows).decode().split("\n"), self._width)
-        places = look_up(self._places, columns[self._symbol_at])
-        times = list(accumulate(moments(columns[self._time_at], self._zone), max, initial=self._time))[1:]
+        found = cells(b"\n".join(rows).decode().split("\n"), self._width)
+        places = look_up(self._places, found[self._symbol_at])
+        times = list(accumulate(moments(found[self._time_at], self._zone), max, initial=self._time))[1:]
         self._time = times[-1]
         prefix, run = self._prefix or b"", self._run.encode()
         return [
@@ -97,7 +97,7 @@ class Rows:
         line = columns.canonical(self.file, headers.names(headers.text(row[1])), self._timezone)
         names = line.split(",")
         self._symbol_at, self._time_at = names.index("symbol"), names.index(TIME[self.file])
-        self._width = len(names) - 2  # without the file and the zone
+        self._width = columns.layout(line).width
         self._widest = max(self._symbol_at, self._time_at)
         return line.encode() + b"\n"
 
