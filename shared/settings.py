@@ -3,12 +3,13 @@
 import json
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from shared.environment import explain, read
 
 
 class Kafka(BaseModel):
@@ -265,56 +266,13 @@ ALIASES = {
 
 def load() -> Settings:
     """The settings of this process; raises `SystemExit` with every fault, each with the name to change."""
-    environment = dict(os.environ)
-    faults = list(_read_secrets(environment))
+    values, faults = read(os.environ, Settings, ALIASES)
+    if "TICKPLANT_HOME" in os.environ:
+        values["home"] = os.environ["TICKPLANT_HOME"]
     try:
-        settings = Settings(**_nested(environment))
+        settings = Settings(**values)
     except ValidationError as fault:
-        faults += _explain(fault.errors(include_input=False, include_url=False))
+        faults += explain(fault)
     if faults:
         sys.exit("settings:\n" + "\n".join(faults))
     return settings
-
-
-def _read_secrets(environment: dict[str, str]) -> Iterable[str]:
-    """Reads each `NAME_FILE` of a setting into `NAME` and spells aliases out; yields what could not be read."""
-    for name in [*_names(), *ALIASES]:
-        path = environment.get(f"{name}_FILE")
-        if path is None or name in environment:
-            continue
-        try:
-            environment[name] = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as fault:
-            reason = fault.strerror if isinstance(fault, OSError) else "it is not UTF-8"
-            yield f"{name}_FILE: cannot read {path}: {reason}"
-    for short, long in ALIASES.items():
-        if short in environment:
-            environment[long] = environment[short]
-
-
-def _names() -> Iterable[str]:
-    for section, model in _sections():
-        yield from (f"{section}__{name}".upper() for name in model.model_fields)
-
-
-def _sections() -> Iterable[tuple[str, type[BaseModel]]]:
-    for section, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield section, field.annotation
-
-
-def _nested(environment: dict[str, str]) -> dict[str, Any]:
-    """`{"kafka": {"bootstrap_servers": …}}` from KAFKA__BOOTSTRAP_SERVERS; lists are comma separated."""
-    values: dict[str, Any] = {"home": environment["TICKPLANT_HOME"]} if "TICKPLANT_HOME" in environment else {}
-    for section, model in _sections():
-        for name, inner in model.model_fields.items():
-            given = environment.get(f"{section}__{name}".upper())
-            if given is not None:
-                listed = str(inner.annotation).startswith("list")
-                values.setdefault(section, {})[name] = given.split(",") if listed else given
-    return values
-
-
-def _explain(errors: Iterable[Any]) -> Iterable[str]:
-    for error in errors:
-        yield f"{'__'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
