@@ -223,59 +223,6 @@ class Metric(msgspec.Struct, frozen=True):
     is_closed: bool
 
 
-class Reject(msgspec.Struct, frozen=True):
-    """A value that could not be used; `sample` is the beginning of its record, `origin` where it was rejected."""
-
-    reason: str
-    message: str
-    source: str
-    run: str | None
-    line: int | None
-    origin: str
-    received_at: Time
-    sample: str
-
-
-class Rejects(msgspec.Struct, frozen=True):
-    """How many were rejected for each reason, how often a field of a kept event became null, and samples, the newest first."""
-
-    counts: dict[str, int]
-    nulled: dict[str, int]
-    results: list[Reject]
-    next_url: str | None
-
-
-class Run(msgspec.Struct, frozen=True):
-    """A run, as it last reported itself."""
-
-    run_id: str
-    run_kind: str
-    status: str
-    source: str
-    requested_at: Time
-    updated_at: Time
-    finished_at: Time | None
-    request: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
-    sent: int
-    bytes_read: int
-    bytes_total: int
-    attempts: int
-    message: str
-
-
-class RunCounts(Run, frozen=True):
-    """A run with its result, its files and its ledger: received = stored + duplicate + rejected once it is finished."""
-
-    result: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
-    output_files: dict[str, str]
-    received: int
-    stored: int
-    duplicate: int
-    rejected: int
-    late: int
-    rejected_by_reason: dict[str, int]
-
-
 def money(value: Decimal | None) -> msgspec.Raw | None:
     """The number as it is stored, trailing zeros included."""
     return None if value is None else number(value)

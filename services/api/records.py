@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from asyncpg import Record
 
-from services.api import answers
+from services.api import answers, answers_runs
 from services.api.answers import iso, money, number
 from shared.aggregations import minutes
 from shared.aggregations.candles import fold
@@ -162,30 +162,30 @@ def metric(minute: ServiceMinute) -> answers.Metric:
     )
 
 
-def reject(row: Record) -> answers.Reject:
+def reject(row: Record) -> answers_runs.Reject:
     """A row of REJECTS."""
     reason, message, source_, run_id, line, origin, received_at, sample = row
     shown = sample.decode("utf-8", "backslashreplace")
-    return answers.Reject(reason, message, source_, run_id or None, line, origin, iso(received_at), shown)
+    return answers_runs.Reject(reason, message, source_, run_id or None, line, origin, iso(received_at), shown)
 
 
-def run(row: Record) -> answers.Run:
+def run(row: Record) -> answers_runs.Run:
     """A row of RUNS."""
-    return answers.Run(**_run(row))
+    return answers_runs.Run(**_run(row))
 
 
-def counted_run(row: Record) -> answers.RunCounts:
+def counted_run(row: Record) -> answers_runs.RunCounts:
     """A row of RUN."""
     result, files, received, stored, duplicate, rejected, late, reasons, counts = row[13:]
     ledger = {"received": received, "stored": stored, "duplicate": duplicate, "rejected": rejected, "late": late}
     by_reason = dict(zip(reasons, counts, strict=True))
     output_files = msgspec.json.decode(files, type=dict[str, str])
     run_result = msgspec.Raw(result.encode())
-    return answers.RunCounts(**_run(row), result=run_result, output_files=output_files, **ledger, rejected_by_reason=by_reason)
+    return answers_runs.RunCounts(**_run(row), result=run_result, output_files=output_files, **ledger, rejected_by_reason=by_reason)
 
 
 def _run(row: Record) -> dict[str, Any]:
-    found = dict(zip(answers.Run.__struct_fields__, row, strict=False))
+    found = dict(zip(answers_runs.Run.__struct_fields__, row, strict=False))
     for name in ("requested_at", "updated_at", "finished_at"):
         found[name] = None if found[name] is None else iso(found[name])
     return {**found, "request": msgspec.Raw(found["request"].encode())}

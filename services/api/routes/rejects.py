@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from services.api import answers, pages, parameters, queries, records
+from services.api import answers, answers_runs, pages, parameters, queries, records
 from services.api.parameters import Given, Parameter
 from services.api.protocol import Context, Endpoint
 
@@ -32,7 +32,7 @@ async def rejects(context: Context, given: Given) -> bytes:
         last = found[limit - 1]
         following = pages.next_url(given.path, given.pairs, pages.encode(scope, Position(last["received_at"], last["origin"])))
     samples = [records.reject(row) for row in found[:limit]]
-    return answers.single(answers.Rejects({row[0]: row[1] for row in counts}, {row[0]: row[1] for row in nulled}, samples, following))
+    return answers.single(answers_runs.Rejects({row[0]: row[1] for row in counts}, {row[0]: row[1] for row in nulled}, samples, following))
 
 
 ENDPOINTS = (
@@ -41,7 +41,7 @@ ENDPOINTS = (
         "What was rejected, by reason, with samples",
         rejects,
         (REASON, RUN, parameters.LIMIT, parameters.CURSOR),
-        answers.Rejects,
+        answers_runs.Rejects,
         listed=False,
         description="`nulled` counts the fields of kept operational events that were given and could not be used.",
     ),

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from services.api import answers, pages, parameters, queries, records
+from services.api import answers, answers_runs, pages, parameters, queries, records
 from services.api.parameters import Given, Parameter, printable
 from services.api.problems import missing
 from services.api.protocol import Context, Endpoint
@@ -40,6 +40,6 @@ async def run(context: Context, given: Given) -> bytes:
 
 
 ENDPOINTS = (
-    Endpoint("/runs", "Runs, the newest first", runs, (parameters.LIMIT, parameters.CURSOR), answers.Run),
-    Endpoint("/runs/{id}", "A run and its ledger", run, (RUN_ID,), answers.RunCounts, listed=False),
+    Endpoint("/runs", "Runs, the newest first", runs, (parameters.LIMIT, parameters.CURSOR), answers_runs.Run),
+    Endpoint("/runs/{id}", "A run and its ledger", run, (RUN_ID,), answers_runs.RunCounts, listed=False),
 )
