@@ -26,7 +26,7 @@ from shared.telemetry.probes import Health
 from shared.time import DAY, HOUR, floor
 from shared.topics import DEAD_LETTERS, TICKS, TRADING_EVENTS
 from tests.fixtures import runs
-from tests.integration.test_sink_postgres import Partition, store
+from tests.integration.sink import Partition, store
 
 OLD = 20_000 * DAY + HOUR  # the days 20,000 and 20,001
 NEW = OLD + DAY

@@ -21,7 +21,7 @@ from shared.settings import Database, Kafka, Settings
 from shared.time import DAY, MINUTE, to_datetime
 from shared.topics import DEAD_LETTERS, RUNS, TICKS
 from tests.fixtures.api import serving
-from tests.integration.test_sink_postgres import T0, Partition, Stored, clear, encode, stored_candles, with_sink, write_all
+from tests.integration.sink import T0, Partition, Stored, clear, encode, stored_candles, with_sink, write_all
 from tests.system.store import query
 
 SOURCE = "polygon-daily-sim"

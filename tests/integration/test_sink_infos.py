@@ -11,7 +11,7 @@ from shared.events import MarketInfo, Origin
 from shared.settings import Database, Kafka, Settings
 from shared.time import MINUTE, SECOND, to_datetime
 from shared.topics import TICKS
-from tests.integration.test_sink_postgres import Partition, write_all
+from tests.integration.sink import Partition, write_all
 from tests.system.store import query
 
 T0 = 1_770_000_000 * SECOND // MINUTE * MINUTE

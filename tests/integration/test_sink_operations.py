@@ -20,7 +20,7 @@ from shared.events import Marker, MinuteGivenUp, Origin, Run, ServiceEvent, Serv
 from shared.settings import Database, Kafka, Settings
 from shared.time import MINUTE, SECOND
 from shared.topics import DEAD_LETTERS, MINUTES, OPS_EVENTS, RUNS
-from tests.integration.test_sink_postgres import Partition, Stored, with_sink, write_all
+from tests.integration.sink import Partition, Stored, with_sink, write_all
 from tests.system.store import query
 
 T0 = 1_770_000_000 * SECOND // MINUTE * MINUTE

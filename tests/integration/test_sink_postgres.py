@@ -2,10 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeVar
 
 import asyncpg
 import msgspec
@@ -13,49 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.writer.batch import Place, precedence
+from services.writer.batch import precedence
 from services.writer.protocol import Fenced
 from services.writer.sinks.postgres import PostgresSink, candles
 from shared.aggregations.candles import fold, merge, same
-from shared.events import Candle, IndexPrice, Marker, Origin, Run, Tick, Trade
-from shared.records import Record
+from shared.events import IndexPrice, Marker, Origin, Run, Tick, Trade
 from shared.settings import Database, Kafka, Settings
 from shared.telemetry import metrics
 from shared.time import HOUR, MINUTE, SECOND, to_datetime
 from shared.topics import CANDLES, DEAD_LETTERS, RUNS, SOURCES, TICKS
+from tests.integration.sink import T0, Partition, Stored, clear, encode, store, stored_candles, with_sink, write_all
 from tests.system.store import query
-
-T0 = 1_770_000_000 * SECOND // MINUTE * MINUTE
-encode = msgspec.json.Encoder(decimal_format="string").encode
-Result = TypeVar("Result")
-
-
-@dataclass
-class Stored:
-    """A record as the consumer gives it."""
-
-    value: bytes
-    offset: int
-    partition: int = 0
-    timestamp: int = T0 // 1000
-    key: bytes = b""
-    headers: Sequence[tuple[str, bytes]] = ()
-
-
-class Partition:
-    """One derived partition's log, written in order."""
-
-    def __init__(self, topic: str, number: int) -> None:
-        self.place: Place = (topic, number)
-        self.records: list[Stored] = []
-
-    def add(self, *events: object) -> "Partition":
-        for event in events:
-            self.records.append(Stored(encode(event), len(self.records), self.place[1]))
-        return self
-
-    def since(self, offset: int) -> dict[Place, list[Stored]]:
-        return {self.place: self.records[offset:]}
 
 
 def trade(
@@ -77,44 +42,6 @@ def trade(
 @pytest.fixture
 def configured(bootstrap_servers: str, database_url: str) -> Settings:
     return Settings(kafka=Kafka(bootstrap_servers=bootstrap_servers), database=Database(url=database_url))
-
-
-def with_sink(configured: Settings, work: Callable[[PostgresSink], Awaitable[Result]]) -> Result:
-    async def run() -> Result:
-        sink = PostgresSink(configured)
-        await sink.connect()
-        try:
-            return await work(sink)
-        finally:
-            await sink.close()
-
-    return asyncio.run(run())
-
-
-async def store(sink: PostgresSink, polled: Mapping[Place, Sequence[Record]]) -> None:
-    write = await sink.prepare(polled)
-    await write()
-
-
-async def write_all(sink: PostgresSink, *partitions: Partition, step: int = 1_000_000) -> None:
-    """From the stored positions to the ends, in batches of `step` records a partition."""
-    logs = {part.place: (0, len(part.records)) for part in partitions}
-    positions = await sink.positions(logs)
-    while any(positions[part.place] < len(part.records) for part in partitions):
-        batch = {part.place: part.records[positions[part.place] : positions[part.place] + step] for part in partitions}
-        await store(sink, {place: records for place, records in batch.items() if records})
-        positions = {place: positions[place] + len(batch[place]) for place in positions}
-
-
-def stored_candles(url: str) -> list[Candle]:
-    return [candles.candle(row) for row in query(url, "SELECT * FROM candles ORDER BY source, symbol, kind, start")]
-
-
-def clear(url: str) -> None:
-    names = (
-        "ticks, candles, latest, candle_runs, closings, offsets, marks, outbox, ledger, tallies, dead_letters, runs, run_markers, log_gaps"
-    )
-    query(url, f"TRUNCATE {names}")
 
 
 prices = st.decimals(min_value=Decimal("0.01"), max_value=Decimal(1000), places=8)
