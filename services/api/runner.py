@@ -19,7 +19,7 @@ async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Serves until `stop`."""
     store = await connect(settings.database)
     health.add("postgres", store.check)
-    outlet = Outlet(settings.kafka, client_id="api")
+    outlet = Outlet(settings.kafka, health, client_id="api")
     reporter = Reporter(outlet) if settings.telemetry.report_requests else None
     archive = await Archive(settings.s3).open() if settings.s3.bucket else None
     app = Application(Context(store, settings.api, health, outlet, reporter, archive))

@@ -57,6 +57,7 @@ class Runner:
                 await self._turn()
                 attempt = 0
             except Unavailable as fault:
+                self._health.retrying("transformer", str(fault))
                 await self._recover(fault, attempt)
                 attempt += 1
         await self._leave()
@@ -71,8 +72,7 @@ class Runner:
         if self._consumer.uninitialised:
             await self._initialise()
         polled = await self._consumer.poll(POLL_MS, POLL_RECORDS)
-        if polled:
-            metrics.BATCH_RECORDS.observe(sum(map(len, polled.values())))
+        self._observe(sum(map(len, polled.values())))
         for partition, records in polled.items():
             if state := self._states.get(partition):
                 before, begun = state.next_offset, time.time_ns()
@@ -85,6 +85,12 @@ class Runner:
             await self._producer.flush()
         if time.monotonic() >= self._due:
             await self._checkpoint()
+
+    def _observe(self, records: int) -> None:
+        if records:
+            metrics.BATCH_RECORDS.observe(records)
+        elif self._consumer.settled and not self._consumer.uninitialised and not self._producer.unacknowledged:
+            self._health.working("transformer")  # everything read is published
 
     def _follow(self, partition: TopicPartition, before: int, state: Transform) -> None:
         topic = self._consumer.topic_of(partition)
@@ -157,6 +163,7 @@ class Runner:
         await self._producer.flush()
         self._done |= {tp: state.next_offset for tp, state in moved.items()}
         metrics.CHECKPOINTS.inc(len(moved))
+        self._health.working("transformer")
         self._show()
         await self._consumer.commit({tp: state.next_offset for tp, state in moved.items()})
 

@@ -35,6 +35,7 @@ class Audit:
                 await self._session(stop)
             except Unavailable as fault:
                 log().warning("the audit waits", reason=str(fault))
+                self._health.retrying("audit", str(fault))
                 await asyncio.sleep(delay(attempt))
                 attempt += 1
 
@@ -47,6 +48,7 @@ class Audit:
             while not stop.is_set():
                 with quiet():
                     await self._look(connection)
+                self._health.working("audit")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._settings.writer.audit_seconds):
                         await stop.wait()

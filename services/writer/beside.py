@@ -42,6 +42,7 @@ async def _work(database: Database, health: Health, loop: str, what: str, one: O
             attempt = 0
         except (Unavailable, OSError) as fault:
             log().warning(f"{what} wait", reason=str(fault))
+            health.retrying(loop, str(fault))
             await asyncio.sleep(delay(attempt))
             attempt += 1
 
@@ -53,6 +54,7 @@ async def _session(database: Database, health: Health, loop: str, one: One, stop
             health.beat(loop)
             with quiet():
                 wrote = await one(connection)
+            health.working(loop)
             if not wrote:
                 await asyncio.sleep(IDLE_SECONDS)
     finally:

@@ -37,6 +37,7 @@ class Relay:
             except Unavailable as fault:
                 log().warning("the outbox waits", reason=str(fault))
                 metrics.RETRIES.labels("outbox").inc()
+                self._health.retrying("relay", str(fault))
                 await asyncio.sleep(delay(attempt))
                 attempt += 1
 
@@ -47,10 +48,13 @@ class Relay:
             async with Producer(self._settings.kafka, client_id="relay") as producer:
                 while not stop.is_set() and not await self._is_mine(connection):
                     self._health.beat("relay")
+                    self._health.working("relay")
                     await asyncio.sleep(STANDBY_SECONDS)
                 while not stop.is_set():
                     self._health.beat("relay")
-                    if not await self._publish(connection, producer):
+                    published = await self._publish(connection, producer)
+                    self._health.working("relay")
+                    if not published:
                         await asyncio.sleep(IDLE_SECONDS)
         finally:
             connection.terminate()

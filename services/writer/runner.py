@@ -46,6 +46,7 @@ class Runner:
             except Unavailable as fault:
                 log().warning("taken up again from the stored position", reason=str(fault), attempt=attempt)
                 metrics.RETRIES.labels("store").inc()
+                self._health.retrying("writer", str(fault))
                 await self._restart()
                 await asyncio.sleep(delay(attempt))
                 attempt += 1
@@ -70,6 +71,8 @@ class Runner:
         polled = await self._collect()
         if not polled or self._consumer.generation != self._generation:
             await self._written()
+            if self._consumer.settled and not self._consumer.uninitialised:
+                self._health.working("writer")  # everything read is stored
             return
         metrics.BATCH_RECORDS.observe(sum(map(len, polled.values())))
         ends = {tp: records[-1].offset + 1 for tp, records in polled.items()}
@@ -80,6 +83,7 @@ class Runner:
 
     async def _write(self, write: Write, ends: dict[TopicPartition, int]) -> None:
         await write()
+        self._health.working("writer")
         try:
             await self._consumer.commit(ends)
         except Unavailable as fault:

@@ -14,6 +14,7 @@ from shared.errors import Unavailable
 from shared.settings import Kafka
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
+from shared.telemetry.probes import Health
 from shared.topics import Topic
 
 Item = tuple[Topic, int, bytes, bytes]  # topic, partition, key, value
@@ -26,8 +27,8 @@ GATHER_SECONDS = 1.0
 class Outlet:
     """`run` does the sending; at most `most` records wait, and as many are sent at a time."""
 
-    def __init__(self, kafka: Kafka, *, client_id: str, most: int = 10_000) -> None:
-        self._kafka, self._client_id, self._most = kafka, client_id, most
+    def __init__(self, kafka: Kafka, health: Health, *, client_id: str, most: int = 10_000) -> None:
+        self._kafka, self._health, self._client_id, self._most = kafka, health, client_id, most
         self._producer: Producer | None = None
         self._offered: list[tuple[Item, Headers]] = []
         self._sent: list[tuple[Sequence[Item], Headers, asyncio.Future[None]]] = []
@@ -70,8 +71,10 @@ class Outlet:
             try:
                 await self._pass_on()
                 attempt = 0
+                self._health.working("outlet")
             except Unavailable as fault:
                 log().warning("events wait", reason=str(fault), waiting=len(self._offered))
+                self._health.retrying("outlet", str(fault))
                 metrics.RETRIES.labels("kafka").inc()
                 await self._drop_producer()
                 await asyncio.sleep(delay(attempt))

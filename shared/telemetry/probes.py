@@ -12,6 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from shared.telemetry import metrics as m
+from shared.telemetry.retries import Episode, Retries
+from shared.time import SECOND, to_iso
+
 Check = Callable[[], Awaitable[str | None]]
 STALLED_SECONDS = 30.0
 CHECK_SECONDS = 3.0
@@ -23,6 +27,8 @@ class Health:
     def __init__(self) -> None:
         self._beats: dict[str, float] = {}
         self._checks: dict[str, Check] = {}
+        self._retries = Retries()
+        self._shown: set[str] = set()
         self.routes: list[BaseRoute] = []  # a service's own, beside the probes; may grow while serving
 
     def beat(self, loop: str) -> None:
@@ -33,13 +39,29 @@ class Health:
         """Adds a readiness check."""
         self._checks[name] = check
 
+    def retrying(self, loop: str, reason: str) -> None:
+        """An attempt of the loop has failed and is repeated; call on every failure, before the pause."""
+        self._retries.failed(loop, reason, now=time.monotonic(), unix=time.time())
+        if loop not in self._shown:
+            self._shown.add(loop)
+            gauge = m.RETRYING.labels(m.loops.of(loop))
+            gauge.set_function(lambda: self._retries.seconds(loop, time.monotonic()))
+
+    def working(self, loop: str) -> None:
+        """The loop has completed its work or has none; a loop that may fail at the same record again has not."""
+        self._retries.worked(loop, time.monotonic())
+
     def stalled(self) -> dict[str, float]:
         """The loops that have not turned for `STALLED_SECONDS`, with their age."""
         now = time.monotonic()
         return {name: round(now - at, 1) for name, at in self._beats.items() if now - at > STALLED_SECONDS}
 
+    def retries(self) -> dict[str, Episode]:
+        """The loops that have been retrying for longer than a transient failure lasts."""
+        return self._retries.reported(time.monotonic())
+
     async def faults(self) -> dict[str, str]:
-        """The checks that fail, with why."""
+        """What makes the service not ready: checks that fail, loops that stand still or retry, each with why."""
         found: dict[str, str] = {}
         for name, check in self._checks.items():
             try:
@@ -48,6 +70,8 @@ class Health:
                 said = f"no answer within {CHECK_SECONDS:g} s"
             if said is not None:
                 found[name] = said
+        found |= {f"{loop} loop": f"has not turned for {seconds:g} s" for loop, seconds in self.stalled().items()}
+        found |= {f"{loop} loop": _said(episode) for loop, episode in self.retries().items()}
         return found
 
     async def livez(self, request: Request | None = None) -> Response:
@@ -56,10 +80,23 @@ class Health:
         return JSONResponse({"status": "stalled" if stalled else "ok", "loops": stalled}, 503 if stalled else 200)
 
     async def readyz(self, request: Request | None = None) -> Response:
-        """200 when every dependency answers; otherwise 503 with what is wrong, by name."""
+        """200 when every dependency answers and no loop retries; otherwise 503 with what is wrong, by name."""
         faults = await self.faults()
-        checks = {name: faults.get(name, "ok") for name in self._checks}
-        return JSONResponse({"status": "unready" if faults else "ok", "checks": checks}, 503 if faults else 200)
+        checks = dict.fromkeys(self._checks, "ok") | faults
+        retrying = {
+            loop: {"reason": episode.reason, "attempts": episode.attempts, "since": _since(episode)}
+            for loop, episode in self.retries().items()
+        }
+        answer = {"status": "unready" if faults else "ok", "checks": checks, "retrying": retrying}
+        return JSONResponse(answer, 503 if faults else 200)
+
+
+def _since(episode: Episode) -> str:
+    return to_iso(int(episode.since) * SECOND)
+
+
+def _said(episode: Episode) -> str:
+    return f"retrying, {episode.attempts} attempts since {_since(episode)}: {episode.reason}"
 
 
 async def metrics(request: Request) -> Response:

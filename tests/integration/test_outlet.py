@@ -14,6 +14,7 @@ from shared.bus.outlet import Item, Outlet
 from shared.bus.reporter import Reporter
 from shared.errors import Unavailable
 from shared.settings import Kafka
+from shared.telemetry.probes import Health
 from shared.topics import OPS_RAW
 from tests.fixtures import runs
 from tests.fixtures.servers import Server
@@ -28,7 +29,7 @@ async def values(kafka: Kafka) -> list[int]:
 
 
 async def test_what_is_sent_is_in_the_log_when_send_returns(kafka_settings: Kafka) -> None:
-    outlet = Outlet(kafka_settings, client_id="test")
+    outlet = Outlet(kafka_settings, Health(), client_id="test")
     task = asyncio.create_task(outlet.run())
     await asyncio.gather(*(outlet.send([item(2 * n), item(2 * n + 1)]) for n in range(50)))
     assert await values(kafka_settings) == list(range(100))
@@ -40,7 +41,7 @@ async def test_what_is_sent_is_in_the_log_when_send_returns(kafka_settings: Kafk
 
 async def test_without_kafka_offers_neither_wait_nor_grow_and_sends_are_refused_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SEND_SECONDS", 1.0)
-    outlet = Outlet(Kafka(bootstrap_servers=f"127.0.0.1:{free_ports(1)[0]}"), client_id="test", most=10)
+    outlet = Outlet(Kafka(bootstrap_servers=f"127.0.0.1:{free_ports(1)[0]}"), Health(), client_id="test", most=10)
     task = asyncio.create_task(outlet.run())
     reporter, begun = Reporter(outlet), time.monotonic()
     for _ in range(1000):
@@ -56,7 +57,7 @@ async def test_without_kafka_offers_neither_wait_nor_grow_and_sends_are_refused_
 
 
 async def test_what_was_offered_while_kafka_was_away_is_in_the_log_afterwards(kafka_settings: Kafka, kafka: Server) -> None:
-    outlet = Outlet(kafka_settings, client_id="test")
+    outlet = Outlet(kafka_settings, Health(), client_id="test")
     task = asyncio.create_task(outlet.run())
     await outlet.send([item(0)])
     kafka.kill()
@@ -74,7 +75,7 @@ async def test_what_was_offered_while_kafka_was_away_is_in_the_log_afterwards(ka
 
 
 async def test_a_told_request_is_an_event_of_the_newest_version(kafka_settings: Kafka) -> None:
-    outlet = Outlet(kafka_settings, client_id="test")
+    outlet = Outlet(kafka_settings, Health(), client_id="test")
     task = asyncio.create_task(outlet.run())
     reporter = Reporter(outlet)
     reporter.tell("coingecko-sim", "request", 503, 0.0125)

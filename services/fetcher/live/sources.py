@@ -59,7 +59,7 @@ class Sources:
         self._running: dict[str, _Running] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
         self._leases, self.buckets = Leases(settings.kafka), Buckets()
-        self._outlet = Outlet(settings.kafka, client_id="fetcher-requests")
+        self._outlet = Outlet(settings.kafka, health, client_id="fetcher-requests")
         self.reporter = Reporter(self._outlet) if settings.telemetry.report_requests else None
 
     @property

@@ -93,8 +93,11 @@ class Archiver:
                         await self._consumer.start()
                         self._connected = True
                     await self._turn()
+                    if self._consumer.settled and not self._consumer.uninitialised:
+                        self._health.working("archive")
                 except Unavailable as fault:
                     log().warning("waits", reason=str(fault), attempt=self._attempt)
+                    self._health.retrying("archive", str(fault))
                     metrics.RETRIES.labels("archive").inc()
                     await asyncio.sleep(delay(self._attempt))
                     self._attempt += 1
