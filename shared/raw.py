@@ -11,10 +11,12 @@ from shared.events import Bar, Fact, IndexPrice, MarketInfo, Origin, Quote, Trad
 from shared.identity import fact_id
 from shared.providers import PROVIDERS, provider_name, provider_of
 from shared.records import TAPE_PAGE, Record, Row, file_row, header
+from shared.storable import NAME, storable, whole
 from shared.tape import TAPES, Tape
 from shared.time import MINUTE, SECOND, in_range, to_iso
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_SYMBOL = 64
 
 
 class Raw(NamedTuple):
@@ -102,43 +104,45 @@ def complete(tick: Fact, raw: Raw, origin: Origin, max_skew: int, n: int = 0) ->
             "future_event_time",
             f"event time {to_iso(at)} is more than {max_skew / SECOND:g} s ahead of its receive time {to_iso(raw.received_at)}",
         )
+    if len(tick.native_symbol) > _SYMBOL or not tick.native_symbol.isprintable():
+        raise Rejected("unknown_symbol", f"symbol {tick.native_symbol[:80]!r} is longer than {_SYMBOL} characters or not printable")
     if isinstance(tick, MarketInfo):
         return _told(tick, raw, at, origin, n)
-    if not -(2**63) <= tick.sequence < 2**63:
-        raise Rejected("malformed", f"sequence {tick.sequence} does not fit 64 bits")
+    whole(tick.sequence, "sequence")
     n += raw.row.n if raw.row else 0
     envelope = (raw.source, raw.received_at, origin, False, raw.run)
     if type(tick) is Trade:
-        trade_id = _storable(tick.trade_id) or fact_id(raw.source, tick.symbol, at, (tick.price, tick.size, tick.side), n)
+        trade_id = _identity(tick.trade_id) or fact_id(raw.source, tick.symbol, at, (tick.price, tick.size, tick.side), n)
         return Trade(tick.symbol, tick.native_symbol, at, tick.price, tick.size, tick.side, trade_id, tick.sequence, *envelope)
     if isinstance(tick, Quote):
         values = (tick.bid, tick.ask, tick.bid_size, tick.ask_size, str(tick.sequence))
-        quote_id = _storable(tick.quote_id) or fact_id(raw.source, tick.symbol, at, values, n)
+        quote_id = _identity(tick.quote_id) or fact_id(raw.source, tick.symbol, at, values, n)
         return msgspec.structs.replace(tick, event_time=at, quote_id=quote_id, **_named(envelope))
     if isinstance(tick, Bar):
+        whole(tick.trade_count, "trade_count")
         if at % MINUTE:
             raise Rejected("bad_timestamp", f"the bar of {tick.native_symbol[:40]!r} starts at {to_iso(at)}, not on a minute")
         return msgspec.structs.replace(
             tick, event_time=at, bar_id=f"{tick.interval // SECOND}s@{to_iso(at)}", sequence=raw.received_at, **_named(envelope)
         )
     index: IndexPrice = tick  # type: ignore[assignment]
-    index_id = _storable(index.index_id) or fact_id(raw.source, index.symbol, at, (index.price,), n)
+    index_id = _identity(index.index_id) or fact_id(raw.source, index.symbol, at, (index.price,), n)
     return msgspec.structs.replace(index, event_time=at, index_id=index_id, **_named(envelope))
 
 
 def _told(info: MarketInfo, raw: Raw, at: int, origin: Origin, n: int) -> MarketInfo:
     n += raw.row.n if raw.row else 0
     changes = (info.change_1h, info.change_24h, info.change_7d)
-    values = (_storable(info.name), str(info.rank), info.market_cap, info.volume_24h, *changes)
+    values = (storable(info.name, NAME), str(info.rank), info.market_cap, info.volume_24h, *changes)
     info_id = fact_id(raw.source, info.symbol, at, values, n)
     return msgspec.structs.replace(
         info, event_time=at, info_id=info_id, source=raw.source, received_at=raw.received_at, origin=origin, run=raw.run
     )
 
 
-def _storable(given: str) -> str:
-    if len(given) > 128 or not given.isprintable():
-        raise Rejected("malformed", f"id {given[:80]!r} is longer than 128 characters or not printable")
+def _identity(given: str) -> str:
+    if len(given) > NAME or not given.isprintable():
+        raise Rejected("malformed", f"id {given[:80]!r} is longer than {NAME} characters or not printable")
     return given
 
 

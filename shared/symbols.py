@@ -26,9 +26,13 @@ def canonical(text: str) -> str:
     return symbol
 
 
-@lru_cache(maxsize=8192)
 def split_concatenated(native: str) -> str:
     """`BTCUSDT` to `BTC-USDT`, by the known quote currencies; `Rejected("unknown_symbol")` where none fits."""
+    return _split(native) if len(native) <= _LONGEST else canonical(native)
+
+
+@lru_cache(maxsize=8192)
+def _split(native: str) -> str:
     upper = native.upper()
     for quote in QUOTES:
         if upper.endswith(quote) and len(upper) > len(quote):

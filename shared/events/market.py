@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from shared.events.origin import NOWHERE, Origin
+from shared.storable import NAME, Int64, Micros, keep_storable, whole_or_none
 
 Kind = Literal["trade", "quote", "index", "bar"]
 Side = Literal["buy", "sell"]
@@ -17,14 +18,14 @@ class Trade(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="trade"
     kind: ClassVar[Kind] = "trade"
     symbol: str
     native_symbol: str
-    event_time: int  # us; 0 where the venue gives none
+    event_time: Micros  # us; 0 where the venue gives none
     price: Decimal
     size: Decimal
     side: Side | None = None
     trade_id: str = ""
-    sequence: int = 0
+    sequence: Int64 = 0
     source: str = ""
-    received_at: int = 0  # us
+    received_at: Micros = 0  # us
     origin: Origin = NOWHERE
     late: bool = False
     run: str | None = None
@@ -36,15 +37,15 @@ class Quote(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="quote"
     kind: ClassVar[Kind] = "quote"
     symbol: str
     native_symbol: str
-    event_time: int  # us; 0 where the venue gives none
+    event_time: Micros  # us; 0 where the venue gives none
     bid: Decimal
     ask: Decimal
     bid_size: Decimal | None = None
     ask_size: Decimal | None = None
     quote_id: str = ""
-    sequence: int = 0
+    sequence: Int64 = 0
     source: str = ""
-    received_at: int = 0  # us
+    received_at: Micros = 0  # us
     origin: Origin = NOWHERE
     late: bool = False
     run: str | None = None
@@ -56,12 +57,12 @@ class IndexPrice(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="i
     kind: ClassVar[Kind] = "index"
     symbol: str
     native_symbol: str
-    event_time: int  # us; 0 where the venue gives none
+    event_time: Micros  # us; 0 where the venue gives none
     price: Decimal
     index_id: str = ""
-    sequence: int = 0
+    sequence: Int64 = 0
     source: str = ""
-    received_at: int = 0  # us
+    received_at: Micros = 0  # us
     origin: Origin = NOWHERE
     late: bool = False
     run: str | None = None
@@ -77,20 +78,20 @@ class Bar(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="bar", om
     kind: ClassVar[Kind] = "bar"
     symbol: str
     native_symbol: str
-    event_time: int  # us, the start
-    interval: int  # us
+    event_time: Micros  # us, the start
+    interval: Int64  # us
     open: Decimal
     high: Decimal
     low: Decimal
     close: Decimal
     volume: Decimal
     vwap: Decimal | None = None
-    trade_count: int = 0
+    trade_count: Int64 = 0
     adjusted: bool = False  # for splits
     bar_id: str = ""
-    sequence: int = 0
+    sequence: Int64 = 0
     source: str = ""
-    received_at: int = 0  # us
+    received_at: Micros = 0  # us
     origin: Origin = NOWHERE
     late: bool = False
     run: str | None = None
@@ -104,7 +105,7 @@ class MarketInfo(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="i
 
     symbol: str
     native_symbol: str
-    event_time: int  # us; 0 where the venue gives none
+    event_time: Micros  # us; 0 where the venue gives none
     name: str
     rank: int | None = None
     market_cap: Decimal | None = None
@@ -114,9 +115,14 @@ class MarketInfo(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="i
     change_7d: Decimal | None = None
     info_id: str = ""
     source: str = ""
-    received_at: int = 0  # us
+    received_at: Micros = 0  # us
     origin: Origin = NOWHERE
     run: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("native_symbol", "name"):
+            keep_storable(self, name, NAME)
+        msgspec.structs.force_setattr(self, "rank", whole_or_none(self.rank))
 
 
 Fact = Tick | MarketInfo  # what a provider's response may say
@@ -140,8 +146,8 @@ class Candle(msgspec.Struct, frozen=True, gc=False, tag_field="kind_of", tag="ca
     source: str
     symbol: str
     kind: Kind
-    interval: int  # us
-    start: int  # us
+    interval: Int64  # us
+    start: Micros  # us
     open: Decimal
     high: Decimal
     low: Decimal
@@ -150,11 +156,11 @@ class Candle(msgspec.Struct, frozen=True, gc=False, tag_field="kind_of", tag="ca
     quote_volume: Decimal | None
     buy_volume: Decimal | None
     sell_volume: Decimal | None
-    trade_count: int
-    tick_count: int
-    late_count: int
-    first: tuple[int, int, str]
-    last: tuple[int, int, str]
+    trade_count: Int64
+    tick_count: Int64
+    late_count: Int64
+    first: tuple[Micros, Int64, str]
+    last: tuple[Micros, Int64, str]
     is_closed: bool = False
     from_store: bool = False
     last_origin: Origin = NOWHERE
@@ -176,8 +182,8 @@ class GivenUp(msgspec.Struct, frozen=True, tag_field="kind_of", tag="given_up"):
     source: str
     symbol: str
     kind: Kind
-    interval: int
-    start: int
+    interval: Int64
+    start: Micros
     last_origin: Origin
 
 
@@ -196,11 +202,11 @@ class Flag(msgspec.Struct, frozen=True, tag_field="kind_of", tag="flag", omit_de
     symbol: str
     kind: Kind
     flag: FlagName
-    start: int  # us
-    since: int  # us
-    ticks: int  # flagged so far; a stale source has none
+    start: Micros  # us
+    since: Micros  # us
+    ticks: Int64  # flagged so far; a stale source has none
     price: Decimal | None = None  # of the first
     reference: Decimal | None = None  # what it was held against
     first: Origin = NOWHERE
     last: Origin = NOWHERE
-    end: int | None = None  # us; none: it stands
+    end: Micros | None = None  # us; none: it stands

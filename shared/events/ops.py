@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from shared.events.origin import NOWHERE, Origin
+from shared.storable import Int32, Int64, Micros
 
 
 class ServiceEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="service_event", omit_defaults=True):
@@ -13,16 +14,16 @@ class ServiceEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="service_e
     event_id: str
     service: str
     event_type: str
-    event_time: int  # us
+    event_time: Micros  # us
     timestamp: str  # as it was given
     latency_ms: Decimal | None = None
-    status_code: int | None = None
+    status_code: Int32 | None = None
     user_id: str | None = None
     region: str | None = None
-    schema_version: int = 1  # as it was given
+    schema_version: Int32 = 1  # as it was given
     extra: dict[str, msgspec.Raw] = {}  # fields that its version does not have, as JSON
     nulled: tuple[str, ...] = ()
-    received_at: int = 0  # us
+    received_at: Micros = 0  # us
     origin: Origin = NOWHERE
     late: bool = False
     run: str | None = None
@@ -41,14 +42,14 @@ class ServiceMinute(msgspec.Struct, frozen=True, tag_field="kind_of", tag="servi
     """
 
     service: str
-    start: int  # us
-    request_count: int
-    latency_count: int
+    start: Micros  # us
+    request_count: Int64
+    latency_count: Int64
     latency_sum: Decimal  # ms
-    status_count: int
-    error_count: int
-    late_count: int
-    latencies: tuple[tuple[int, int], ...]
+    status_count: Int64
+    error_count: Int64
+    late_count: Int64
+    latencies: tuple[tuple[Int32, Int64], ...]
     is_closed: bool = False
     from_store: bool = False
     last_origin: Origin = NOWHERE
@@ -63,5 +64,5 @@ class MinuteGivenUp(msgspec.Struct, frozen=True, tag_field="kind_of", tag="minut
     """A live window that the stream no longer holds: the store closes it once the events up to `last_origin` are in."""
 
     service: str
-    start: int
+    start: Micros
     last_origin: Origin

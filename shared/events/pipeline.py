@@ -1,4 +1,7 @@
-"""What the platform says of its own work: markers and tallies, connections, gaps and leases, runs."""
+"""What the platform says of its own work: markers and tallies, connections, gaps and leases, runs.
+
+Whatever such an event is made or decoded from, its texts are `storable`; a decoder refuses numbers that do not fit their columns.
+"""
 
 from typing import Any, Literal
 
@@ -6,6 +9,7 @@ import msgspec
 
 from shared.events.market import Kind
 from shared.events.origin import NOWHERE, Origin
+from shared.storable import NAME, Int32, Int64, Micros, keep_storable, storable_tree
 
 
 class Marker(msgspec.Struct, frozen=True, tag_field="kind", tag="marker", omit_defaults=True):
@@ -13,13 +17,18 @@ class Marker(msgspec.Struct, frozen=True, tag_field="kind", tag="marker", omit_d
 
     run: str
     topic: str  # the raw topic
-    partitions: list[int]  # every raw partition the run used
+    partitions: list[Int32]  # every raw partition the run used
     status: Literal["finished", "aborted"]
     source: str = ""
-    sent: int = 0  # rows the fetcher published, in all
+    sent: Int64 = 0  # rows the fetcher published, in all
     message: str = ""
     origin: Origin = NOWHERE
-    rejected: int = 0  # rows the fetcher dead-lettered itself, in all; not among `sent`
+    rejected: Int64 = 0  # rows the fetcher dead-lettered itself, in all; not among `sent`
+
+    def __post_init__(self) -> None:
+        keep_storable(self, "run", NAME)
+        keep_storable(self, "source", NAME)
+        keep_storable(self, "message")
 
 
 class Count(msgspec.Struct, frozen=True, array_like=True):
@@ -27,56 +36,63 @@ class Count(msgspec.Struct, frozen=True, array_like=True):
 
     source: str
     run: str
-    hour: int  # us
-    received: int
-    rejected: int
-    ignored: int  # control frames and message types the platform does not take
+    hour: Micros  # us
+    received: Int64
+    rejected: Int64
+    ignored: Int64  # control frames and message types the platform does not take
+
+    def __post_init__(self) -> None:
+        keep_storable(self, "source", NAME)
+        keep_storable(self, "run", NAME)
 
 
 class Tally(msgspec.Struct, frozen=True, tag_field="kind", tag="tally", omit_defaults=True):
     """Counts over raw offsets [block * 4096, upto); a greater `upto` of the same block replaces it. `lost` is a hole in the log."""
 
     topic: str
-    partition: int
-    epoch: int
-    block: int
-    upto: int
+    partition: Int32
+    epoch: Int64
+    block: Int64
+    upto: Int64
     counts: list[Count]
-    lost: tuple[int, int] | None = None
+    lost: tuple[Int64, Int64] | None = None
 
 
 class Heartbeat(msgspec.Struct, frozen=True, omit_defaults=True):
     """Connected, and everything received before this record is acknowledged. Older epochs than the newest seen are ignored."""
 
     source: str
-    epoch: int
-    received: int = 0
-    acknowledged: int = 0
+    epoch: Int64
+    received: Int64 = 0
+    acknowledged: Int64 = 0
 
 
 class Closed(msgspec.Struct, frozen=True, omit_defaults=True):
     """The owner stops the source for good."""
 
     source: str
-    epoch: int
+    epoch: Int64
 
 
 class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     """A connect, a disconnect or a gap of a source, as its owner saw it."""
 
     source: str
-    epoch: int
+    epoch: Int64
     state: Literal["connected", "disconnected", "gap"]
     reason: str = ""
-    lost: int = 0
+    lost: Int64 = 0
 
 
 class Gap(msgspec.Struct, frozen=True, omit_defaults=True):
     """Receive times in [start, end) us during which a source may have said what was not kept."""
 
-    start: int
-    end: int
+    start: Micros
+    end: Micros
     reason: str
+
+    def __post_init__(self) -> None:
+        keep_storable(self, "reason")
 
 
 class Missing(msgspec.Struct, frozen=True, array_like=True):
@@ -110,16 +126,21 @@ class SourceState(msgspec.Struct, frozen=True, tag_field="type", tag="source", o
 
     source: str
     provider: str
-    epoch: int
+    epoch: Int64
     state: Literal["connected", "disconnected", "left", "closed"]
-    at: int  # us
-    received: int = 0
-    acknowledged: int = 0
-    connects: int = 0
+    at: Micros  # us
+    received: Int64 = 0
+    acknowledged: Int64 = 0
+    connects: Int64 = 0
     reason: str = ""
     gap: Gap | None = None
-    begun_at: int = 0  # us, when the first owner's first connection was up
+    begun_at: Micros = 0  # us, when the first owner's first connection was up
     progress: dict[str, Progress] = {}
+
+    def __post_init__(self) -> None:
+        keep_storable(self, "source", NAME)
+        keep_storable(self, "provider", NAME)
+        keep_storable(self, "reason")
 
 
 class Hole(msgspec.Struct, frozen=True, tag_field="type", tag="hole", omit_defaults=True):
@@ -131,24 +152,33 @@ class Hole(msgspec.Struct, frozen=True, tag_field="type", tag="hole", omit_defau
     source: str
     symbol: str
     kind: Kind
-    start: int  # us
-    end: int  # us
+    start: Micros  # us
+    end: Micros  # us
     state: Literal["open", "repaired", "lost"]
     reason: str
-    found_at: int  # us
-    first: int = 0
-    last: int = 0
-    ended_at: int = 0  # us; 0 while it is open
-    requests: int = 0
+    found_at: Micros  # us
+    first: Int64 = 0
+    last: Int64 = 0
+    ended_at: Micros = 0  # us; 0 while it is open
+    requests: Int32 = 0
     message: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("source", "symbol"):
+            keep_storable(self, name, NAME)
+        for name in ("reason", "message"):
+            keep_storable(self, name)
 
 
 class SourceWanted(msgspec.Struct, frozen=True, tag_field="type", tag="wanted", omit_defaults=True):
     """A source as it was last asked for at run time; it holds over the settings. Null: the source is not to run."""
 
     source: str
-    at: int  # us
+    at: Micros  # us
     settings: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        keep_storable(self, "source", NAME)
 
 
 RunKind = Literal["prices", "frames", "events", "orders", "replay", "snapshot", "daily", "backfill"]
@@ -162,13 +192,20 @@ class Run(msgspec.Struct, frozen=True, tag_field="type", tag="run", omit_default
     run_kind: RunKind
     status: RunStatus
     source: str
-    requested_at: int  # us
-    updated_at: int  # us
+    requested_at: Micros  # us
+    updated_at: Micros  # us
     request: dict[str, Any] = {}
-    sent: int = 0
-    bytes_read: int = 0
-    bytes_total: int = 0
-    attempts: int = 0
+    sent: Int64 = 0
+    bytes_read: Int64 = 0
+    bytes_total: Int64 = 0
+    attempts: Int32 = 0
     message: str = ""
     result: dict[str, Any] = {}
     checkpoint: dict[str, Any] = {}  # where a successor goes on
+
+    def __post_init__(self) -> None:
+        for name in ("run_id", "source"):
+            keep_storable(self, name, NAME)
+        keep_storable(self, "message", 2000)
+        for name in ("request", "result", "checkpoint"):
+            msgspec.structs.force_setattr(self, name, storable_tree(getattr(self, name)))

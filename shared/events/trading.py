@@ -7,6 +7,7 @@ import msgspec
 
 from shared.events.market import Side
 from shared.events.origin import NOWHERE, Origin
+from shared.storable import Int64, Micros
 
 Action = Literal["new", "correct", "cancel", "bust"]
 
@@ -20,11 +21,11 @@ class Order(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="order"
     side: Side
     quantity: Decimal
     limit_price: Decimal | None  # null: at the market
-    event_time: int  # us
+    event_time: Micros  # us
     destination: str = ""
     action: Action = "new"
-    action_time: int = 0  # us
-    received_at: int = 0  # us
+    action_time: Micros = 0  # us
+    received_at: Micros = 0  # us
     origin: Origin = NOWHERE
     run: str | None = None
 
@@ -39,11 +40,11 @@ class Execution(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="ex
     side: Side
     quantity: Decimal
     price: Decimal
-    event_time: int  # us
+    event_time: Micros  # us
     destination: str = ""
     action: Action = "new"
-    action_time: int = 0  # us
-    received_at: int = 0  # us
+    action_time: Micros = 0  # us
+    received_at: Micros = 0  # us
     origin: Origin = NOWHERE
     run: str | None = None
 
@@ -55,8 +56,8 @@ class Nbbo(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="nbbo", 
     symbol: str
     bid: Decimal
     ask: Decimal
-    event_time: int  # us
-    received_at: int = 0  # us
+    event_time: Micros  # us
+    received_at: Micros = 0  # us
     origin: Origin = NOWHERE
     run: str | None = None
 
@@ -70,11 +71,11 @@ class Fill(msgspec.Struct, frozen=True, tag_field="kind_of", tag="fill", omit_de
     side: Side
     quantity: Decimal
     price: Decimal
-    event_time: int  # us
+    event_time: Micros  # us
     destination: str
     void: bool  # cancelled or busted
-    revision: int
-    quote_time: int | None = None  # us
+    revision: Int64
+    quote_time: Micros | None = None  # us
     bid: Decimal | None = None
     ask: Decimal | None = None
     pi_dollars: Decimal | None = None
@@ -91,8 +92,8 @@ class OrderSummary(msgspec.Struct, frozen=True, tag_field="kind_of", tag="order_
     filled_qty: Decimal
     notional: Decimal  # the sum of price * quantity
     total_pi_dollars: Decimal
-    fill_count: int
-    unpriced: int
-    mismatched: int  # fills of another symbol or side
+    fill_count: Int64
+    unpriced: Int64
+    mismatched: Int64  # fills of another symbol or side
     cancelled: bool
-    revision: int
+    revision: Int64

@@ -11,6 +11,7 @@ import msgspec
 
 from shared.errors import Rejected
 from shared.frames import FAULTS, rejected
+from shared.storable import LINE
 
 Fields = dict[str, msgspec.Raw]
 _fields = msgspec.json.Decoder(Fields).decode
@@ -61,12 +62,14 @@ def _row(payload: bytes) -> Fields:
         first, _, line = payload.decode("utf-8").partition("\n")
     except UnicodeDecodeError as fault:
         raise Rejected("bad_encoding", f"byte {payload[fault.start]:#04x} at {fault.start} of the row is not UTF-8") from None
+    if len(first) > LINE:
+        raise Rejected("bad_row", f"the header {first[:120]!r}… has more than {LINE} characters")
     names, values = _names(first), cells(line)
     if len(names) != len(values):
         raise Rejected("bad_row", f"the row has {len(values)} fields, the header {len(names)}")
     return {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in zip(names, values, strict=True)}
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _names(line: str) -> tuple[str, ...]:
     return tuple(header(line))

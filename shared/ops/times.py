@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
 from shared.errors import Rejected
-from shared.time import from_datetime, from_iso, from_number, in_range
+from shared.time import LONGEST, from_datetime, from_iso, from_number, in_range
 
 _ZONE = re.compile(r"\s*(?:UTC|GMT|Z)$|\s+(?=[+-]\d\d:?\d\d$)")
 _SLASHES = re.compile(r"(\d{4})/(\d\d)/(\d\d)(?=$|[ T])")
@@ -14,9 +14,15 @@ _MONTHS = {name: n for n, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP
 EXPECTED = "2026-01-23T11:32:14Z, 2026/01/23 11:32:14, Fri, 23 Jan 2026 11:32:14 GMT, or a Unix time in s, ms, us or ns"
 
 
-@lru_cache(maxsize=16384)
 def parse(text: str) -> int:
     """Microseconds of a timestamp in any of the accepted formats; raises `Rejected("bad_timestamp")`."""
+    if len(text) > LONGEST:
+        raise Rejected("bad_timestamp", f"timestamp {text[:80]!r}… has more than {LONGEST} characters")
+    return _parsed(text)
+
+
+@lru_cache(maxsize=16384)
+def _parsed(text: str) -> int:
     spelled = text.strip().upper()
     if spelled.replace(".", "", 1).isdigit():
         return from_number(spelled, "timestamp")

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from shared import assets, money
 from shared.errors import FileFault, Rejected
 from shared.events import IndexPrice, Quote, Side, Tick, Trade
+from shared.storable import LINE
 from shared.symbols import canonical
 from shared.time import from_iso, from_number
 
@@ -76,8 +77,14 @@ def layout(names: list[str]) -> Layout:
     return Layout(len(variable), columns, constants)
 
 
-@lru_cache(maxsize=256)
 def _layout(header: str) -> tuple[Layout, ZoneInfo]:
+    if len(header) > LINE:
+        raise Rejected("bad_row", f"the header {header[:120]!r}… has more than {LINE} characters")
+    return _known(header)
+
+
+@lru_cache(maxsize=64)
+def _known(header: str) -> tuple[Layout, ZoneInfo]:
     try:
         found = layout(_fields(header))
     except FileFault as fault:

@@ -11,6 +11,7 @@ from shared.errors import Rejected
 from shared.events import Bar, Fact, Kind, Trade
 from shared.providers import PROVIDERS, TRADE_ROWS
 from shared.providers.venue import Budget
+from shared.storable import INT64
 from shared.tape import binance, coinbase, kraken, polygon
 from shared.tape.asking import Asked, Wanted
 from shared.time import MINUTE
@@ -61,7 +62,8 @@ def ids_of(provider: str) -> Ids:
         if row is not None and (plain := row(payload)) is not None:
             return ((plain[0], plain[1][1], plain[1][0]),)
         try:
-            return [(value.native_symbol, *number(value)) for value in parse(payload) if isinstance(value, Trade | Bar)]
+            found = [(value.native_symbol, *number(value)) for value in parse(payload) if isinstance(value, Trade | Bar)]
+            return [trade for trade in found if trade[1] in INT64]
         except Rejected:
             return ()
 

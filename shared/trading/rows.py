@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from shared.errors import Rejected
 from shared.events import NOWHERE, Action, Execution, Nbbo, Order, Origin
+from shared.storable import LINE
 from shared.trading import columns, values
 from shared.trading.columns import Layout
 
@@ -42,9 +43,15 @@ def fields(line: str) -> list[str]:
         raise Rejected("bad_row", f"{line[:80]!r}… is no row of CSV: {fault}") from None
 
 
-@lru_cache(maxsize=256)
 def layout(header: str) -> tuple[Layout, tzinfo]:
     """The layout and the zone that a canonical header tells; raises `Rejected`."""
+    if len(header) > LINE:
+        raise Rejected("bad_row", f"the header {header[:120]!r}… has more than {LINE} characters")
+    return _layout(header)
+
+
+@lru_cache(maxsize=64)
+def _layout(header: str) -> tuple[Layout, tzinfo]:
     try:
         found = columns.layout(header)
         return found, ZoneInfo(found.zone)
