@@ -15,9 +15,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     epoch: int
     next_offset: int
     replay_from: int
-    log_time: int = 0
-    next_emit: int = 0
-    emitted_at: int = 0
+    swept_at: int = 0
     clocks: dict[str, Clock] = {}
     given_up: list[tuple[str | int, ...]] = []
     block: int = 0

@@ -39,7 +39,7 @@ class Machine:
         self._aggregation: Aggregation = flow.aggregation or candles
         self._epoch = at.epoch
         self.next_offset = at.next_offset
-        self._log_time, self._next_emit, self._emitted_at = at.log_time, at.next_emit, at.emitted_at
+        self._swept_at = at.swept_at
         self.clocks = {source: msgspec.structs.replace(clock) for source, clock in at.clocks.items()}
         self.windows = Windows(at.epoch, partition, set(at.given_up), self._aggregation)
         self._tallies = Tallies(flow.topic.name, partition, at.epoch, at.block, at.counts)
@@ -50,13 +50,11 @@ class Machine:
             self._epoch,
             self.next_offset,
             self.windows.replay_from(self.next_offset),
-            self._log_time,
-            self._next_emit,
-            self._emitted_at,
-            self.clocks,
-            sorted(self.windows.given_up),
-            self._tallies.block,
-            self._tallies.counts(),
+            swept_at=self._swept_at,
+            clocks=self.clocks,
+            given_up=sorted(self.windows.given_up),
+            block=self._tallies.block,
+            counts=self._tallies.counts(),
         )
 
     def tally(self) -> list[Output]:
@@ -78,9 +76,6 @@ class Machine:
             record = records[at]
             if finished := self._tallies.enter(record.offset):
                 out.append(outputs.tally(finished))
-            self._log_time = max(self._log_time, record.timestamp * 1000)
-            if self._log_time >= self._next_emit:
-                out += self._emit(record.offset)
             kind = control_kind(record.headers) if record.headers else None
             out += self._data(record) if kind is None else self._control(kind, record)
             at = self._advance(records, at + 1, out)
@@ -90,18 +85,34 @@ class Machine:
     def _advance(self, records: Sequence[Record], at: int, out: list[Output]) -> int:
         """Lets the flow take what it can the fast way; returns the index of the first record that it did not."""
         block_end = (self._tallies.block + 1) * BLOCK
-        stop = self._next_emit // 1000, block_end
-        upto, self._log_time = self._flow.advance(records, at, self._log_time, stop, self.windows, self._tallies, out)
-        return upto
+        return self._flow.advance(records, at, block_end, self.windows, self._tallies, out)
 
-    def _emit(self, offset: int) -> Iterator[Output]:
-        rules = self._rules
-        self._next_emit = self._log_time - self._log_time % rules.emit_interval + rules.emit_interval
-        self._emitted_at = offset
-        for given_up in self.windows.give_up(offset, self._log_time, age=rules.window_age, records=rules.window_records):
+    def _pass(self, source: str, clock: Clock, record: Record) -> Iterator[Output]:
+        """A source's own record moves its log time; each `emit_interval` of it publishes its windows.
+
+        A source without records of its own is published in the time of one that has them.
+        """
+        clock.log_time = max(clock.log_time, record.timestamp * 1000)
+        if clock.log_time < clock.next_emit:
+            return
+        interval, offset, since = self._rules.emit_interval, record.offset, self._swept_at
+        clock.next_emit = clock.log_time - clock.log_time % interval + interval
+        yield from self._emit(source, clock, offset, clock.log_time)
+        if clock.crossed_at >= since:  # a whole interval of this source's has passed
+            self._swept_at = offset
+            for other in self.windows.sources():
+                idle = self.clocks.setdefault(other, Clock())
+                if idle is not clock and idle.emitted_at <= since:
+                    yield from self._emit(other, idle, offset, max(clock.log_time, idle.log_time))
+        clock.crossed_at = offset
+
+    def _emit(self, source: str, clock: Clock, offset: int, log_time: int) -> Iterator[Output]:
+        age, records = self._rules.window_age, self._rules.window_records
+        for given_up in self.windows.give_up(source, offset, log_time, age=age, records=records):
             self._flow.forget()
             yield self._flow.partial(given_up)
-        for partial in self.windows.changed():
+        for partial in self.windows.changed(source):
+            clock.emitted_at = offset
             yield self._flow.partial(partial)
 
     def _data(self, record: Record) -> list[Output]:
@@ -137,6 +148,7 @@ class Machine:
         clock = self.clocks.get(key[0])
         if clock is None:
             clock = self.clocks[key[0]] = Clock()
+        yield from self._pass(key[0], clock, record)
         if late := self._aggregation.closes(key) <= clock.watermark:
             event = msgspec.structs.replace(event, late=late)
         else:
@@ -146,7 +158,7 @@ class Machine:
                 self._flow.entered(record, event, clock, window)
         if self._publish:
             yield self._flow.event(event)
-        clock.event(self._aggregation.reached(event), self._log_time, self._rules)
+        clock.event(self._aggregation.reached(event), clock.log_time, self._rules)
         yield from self._close(key[0], clock)
 
     def _close(self, source: str, clock: Clock) -> Iterator[Output]:
@@ -165,21 +177,26 @@ class Machine:
             return [self._reject(record, rejected(f"control record {kind}", fault), raw)]
         if isinstance(control, Marker):
             return self._mark(control, self._origin(record))
-        return self._move(control)
+        return self._move(control, record)
 
     def _mark(self, marker: Marker, origin: Origin) -> Iterator[Output]:
         yield outputs.tally(self._tallies.snapshot(origin.offset + 1))
         yield from outputs.markers(msgspec.structs.replace(marker, topic=self._flow.topic.name, origin=origin))
 
-    def _move(self, control: Heartbeat | Closed | Connection) -> Iterator[Output]:
+    def _move(self, control: Heartbeat | Closed | Connection, record: Record) -> Iterator[Output]:
         """What a source's owner says of it moves the source's clock."""
-        clock = self.clocks.setdefault(control.source, Clock())
+        clock, log_time = self.clocks.setdefault(control.source, Clock()), record.timestamp * 1000
+        if control.epoch < clock.epoch:
+            return
         if isinstance(control, Heartbeat):
-            clock.heartbeat(control.epoch, self._log_time, self._rules)
+            clock.set_back(control.epoch, log_time, self._rules)
+        yield from self._pass(control.source, clock, record)
+        if isinstance(control, Heartbeat):
+            clock.heartbeat(control.epoch, log_time, self._rules)
         elif isinstance(control, Connection):
             if control.state == "connected":
-                clock.connect(control.epoch, self._log_time)
-        elif control.epoch >= clock.epoch:
+                clock.connect(control.epoch, log_time)
+        else:
             clock.epoch = control.epoch
             clock.watermark = max(clock.watermark, self.windows.end(control.source))
         yield from self._close(control.source, clock)
@@ -201,4 +218,5 @@ class Machine:
     def _restore(self, key: Key, event: Any, record: Record) -> None:
         clock = self.clocks.get(key[0])
         if clock is None or self._aggregation.closes(key) > clock.watermark:
-            self.windows.add(key, event, record.timestamp * 1000, dirty=record.offset >= self._emitted_at)
+            emitted_at = clock.emitted_at if clock is not None else -1
+            self.windows.add(key, event, record.timestamp * 1000, dirty=record.offset >= emitted_at)

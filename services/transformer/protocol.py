@@ -13,8 +13,6 @@ from shared.events import Origin
 from shared.records import Record
 from shared.topics import Topic
 
-Stop = tuple[int, int]  # a timestamp in ms and an offset, both not included
-
 
 class Transform(Protocol):
     """The pure state machine of one partition."""
@@ -85,12 +83,10 @@ class Flow(Protocol):
     def entered(self, record: Record, event: Any, clock: Clock, window: Window) -> None:
         """A live event has entered a window."""
 
-    def advance(
-        self, records: Sequence[Record], at: int, log_time: int, stop: Stop, windows: Windows, tallies: Tallies, out: list[Output]
-    ) -> tuple[int, int]:
-        """Takes records from index `at` in a faster way than the machine's, if there is one, below `stop`.
+    def advance(self, records: Sequence[Record], at: int, stop: int, windows: Windows, tallies: Tallies, out: list[Output]) -> int:
+        """Takes records from index `at` in a faster way than the machine's, if there is one.
 
-        Returns the index of the first not taken, and the log time (us).
+        All are below the offset `stop`; returns the index of the first not taken.
         """
 
     def forget(self) -> None:

@@ -60,25 +60,24 @@ class Streams:
         self._streams.clear()
 
     def advance(  # noqa: C901 the hot loop: every test in it is one reason to stop
-        self, records: Sequence[Record], at: int, log_time: int, stop_ms: int, stop_offset: int, windows: Windows, out: list[Output]
-    ) -> tuple[int, int]:
-        """Takes records from index `at` while they are plain trades stamped before `stop_ms` and below `stop_offset`.
+        self, records: Sequence[Record], at: int, stop_offset: int, windows: Windows, out: list[Output]
+    ) -> int:
+        """Takes records from index `at` while they are plain trades below `stop_offset`.
 
-        Returns the index of the first not taken, and the log time (us).
+        It stops before the first of a source that is to publish its windows; returns its index.
         """
         streams, ahead, allowance, publish = self._streams, self._rules.max_skew, self._rules.out_of_orderness, self._publish
         end = len(records)
         while at < end:
             record = records[at]
-            stamp = record.timestamp
             stream = streams.get(record.key)
-            if stream is None or record.headers or stamp >= stop_ms or record.offset >= stop_offset:
+            if stream is None or record.headers or record.offset >= stop_offset:
                 break
             found = stream.row(record.value or b"")
             if found is None:
                 break
             native, row = found
-            event_time, received = row[0], stamp * 1000
+            event_time, received = row[0], record.timestamp * 1000
             clock, window = stream.clock, stream.window
             if (
                 window is None
@@ -86,10 +85,12 @@ class Streams:
                 or not stream.start <= event_time < stream.end
                 or stream.end <= clock.watermark
                 or event_time > received + ahead
+                or received >= clock.next_emit
             ):
                 break
+            log_time = clock.log_time
             if received > log_time:
-                log_time = received
+                clock.log_time = log_time = received
             if row[2] not in window.ids:
                 window.ids.add(row[2])
                 window.rows.append(row)
@@ -102,15 +103,15 @@ class Streams:
                         Trade(stream.symbol, native, event_time, row[3], row[4], row[5], row[2], row[1], stream.source, received, origin)  # type: ignore[arg-type]
                     )
                 )
-            clock.silent_since = log_time
             if event_time > clock.max_event:
                 clock.max_event = event_time
+                clock.silent_since = log_time
                 if event_time - allowance > clock.watermark:
                     clock.watermark = event_time - allowance
                     if clock.watermark >= windows.first_end(stream.source):
                         out += map(outputs.candle, windows.due(stream.source, clock.watermark))
             at += 1
-        return at, log_time
+        return at
 
     def tally(self, records: Sequence[Record], tallies: Tallies) -> None:
         """Counts records that `advance` took."""

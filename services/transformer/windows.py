@@ -88,23 +88,30 @@ class Windows:
         left = [self._closes(key) for key in (*opened, *self.given_up) if key[0] == source]
         self._ends[source] = min(left, default=FAR)
 
-    def changed(self) -> Iterator[Any]:
-        """The windows that grew since they were last published."""
-        for _, opened in sorted(self._open.items()):
-            for key in sorted(opened):
-                window = opened[key]
-                if window.dirty:
-                    window.dirty = False
-                    yield window.partial(*self._place)
+    def sources(self) -> list[str]:
+        """Whose windows are open, in order."""
+        return sorted(source for source, opened in self._open.items() if opened)
 
-    def give_up(self, offset: int, log_time: int, *, age: int, records: int) -> Iterator[Any]:
-        """Drops windows open for longer than `age` (log time) or `records` offsets, so that a rebuild stays bounded."""
-        for _, opened in sorted(self._open.items()):
-            for key, window in sorted(opened.items()):
-                if log_time - window.opened_at > age or offset - window.first_offset > records:
-                    del opened[key]
-                    self.given_up.add(key)
-                    yield self._aggregation.given_up(key, Origin(*self._place, *window.last))
+    def changed(self, source: str) -> Iterator[Any]:
+        """The source's windows that grew since they were last published."""
+        opened = self._open.get(source, {})
+        for key in sorted(opened):
+            window = opened[key]
+            if window.dirty:
+                window.dirty = False
+                yield window.partial(*self._place)
+
+    def give_up(self, source: str, offset: int, log_time: int, *, age: int, records: int) -> Iterator[Any]:
+        """Drops the source's windows that have been open for longer than `age` (log time) or `records`.
+
+        So a rebuild stays bounded.
+        """
+        opened = self._open.get(source, {})
+        for key, window in sorted(opened.items()):
+            if log_time - window.opened_at > age or offset - window.first_offset > records:
+                del opened[key]
+                self.given_up.add(key)
+                yield self._aggregation.given_up(key, Origin(*self._place, *window.last))
 
     def replay_from(self, default: int) -> int:
         """The first offset that an open window still needs."""

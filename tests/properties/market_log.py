@@ -191,7 +191,7 @@ class Expected:
 
     def __init__(self, log: list[Entry], rules: Rules) -> None:
         self._log, self._rules = log, rules
-        self._times = [max(entry.record.timestamp for entry in log[: at + 1]) * 1000 for at in range(len(log))]
+        self._times, self._since = self._own_time()
         self._moves: list[tuple[int, str, int]] = []  # place, source, the watermark it allows
         self.late: dict[int, bool] = {}  # by offset
         for at, entry in enumerate(log):
@@ -212,21 +212,38 @@ class Expected:
         said = [entry.epoch for entry in self._log[:at] if entry.source == source and entry.what in ("heartbeat", "connected", "closed")]
         return max(said, default=0)
 
+    def _own_time(self) -> tuple[list[int], list[int]]:
+        """At each place its source's log time, and the log time of its last news."""
+        times, since, newest = dict.fromkeys(SOURCES, 0), dict.fromkeys(SOURCES, 0), dict.fromkeys(SOURCES, 0)
+        found: list[tuple[int, int]] = []
+        for at, entry in enumerate(self._log):
+            source, stamp = entry.source, entry.record.timestamp * 1000
+            owner = entry.what in ("heartbeat", "connected", "disconnected", "closed") and entry.epoch >= self._epoch(source, at)
+            if owner and entry.what == "heartbeat" and stamp < times[source] - self._rules.max_skew:
+                times[source], since[source] = stamp, min(since[source], stamp)
+            if owner or entry.taken:
+                times[source] = max(times[source], stamp)
+            if (entry.taken and entry.event > newest[source]) or (owner and self._begins_anew(at)):
+                since[source] = max(since[source], times[source])
+            if entry.taken:
+                newest[source] = max(newest[source], entry.event)
+            found.append((times.get(source, 0), since.get(source, 0)))
+        return [time for time, _ in found], [start for _, start in found]
+
+    def _begins_anew(self, at: int) -> bool:
+        """A connect, or the first heartbeat of a new owner: what came before it is no silence."""
+        entry = self._log[at]
+        return entry.what == "connected" or (entry.what == "heartbeat" and entry.epoch > self._epoch(entry.source, at))
+
     def _silence(self, at: int) -> int | None:
         """What a heartbeat allows the watermark to be: the greatest event time, moved by the silence, less the disorder."""
         beat = self._log[at]
         events = [entry.event for entry in self._log[:at] if entry.source == beat.source and entry.taken]
         if not events or beat.epoch < self._epoch(beat.source, at):
             return None
-        silent = self._times[at] - max(self._times[place] for place in range(at + 1) if self._ends_silence(place, beat.source))
-        return max(events) + silent - self._rules.out_of_orderness if silent >= self._rules.idle_timeout else None
-
-    def _ends_silence(self, place: int, source: str) -> bool:
-        entry = self._log[place]
-        if entry.source != source:
-            return False
-        newest = self._epoch(source, place)
-        return entry.taken or (entry.what == "connected" and entry.epoch >= newest) or (entry.what == "heartbeat" and entry.epoch > newest)
+        silent = self._times[at] - self._since[at]
+        reached = min(max(events) + silent, self._times[at])
+        return reached - self._rules.out_of_orderness if silent >= self._rules.idle_timeout else None
 
     def _open(self, source: str, at: int) -> list[int]:
         """The ends of the source's windows open at that place."""

@@ -21,7 +21,8 @@ from shared.events import Candle, CandleRecord, Count, GivenUp, Marker, Origin, 
 from shared.records import header
 from shared.time import HOUR
 from shared.topics import CANDLES, DEAD_LETTERS, TICKS
-from tests.properties.market_log import RULES, Entry, Expected, logs
+from tests.fixtures.records import Kept, live, trade
+from tests.properties.market_log import RULES, SOURCES, Entry, Expected, logs
 
 EPOCH = 9
 _ticks = msgspec.json.Decoder(TickRecord).decode
@@ -200,22 +201,29 @@ def outcome(entry: Entry) -> list[Origin | bytes]:
 @settings(max_examples=120, deadline=None)
 @given(logs(), rules)
 def test_an_open_window_is_published_at_most_once_per_interval_and_only_when_it_grew(log: list[Entry], given_rules: Rules) -> None:
-    log_time = 0
-    seen: dict[tuple[str, str, str, int], tuple[int, int]] = {}
+    """The interval is one of its own source; a source without records of its own is published in another's."""
+    market = new(log, given_rules)
+    seen: dict[tuple[str, str, str, int], tuple[int, str, dict[str, int]]] = {}
     ended: set[tuple[str, str, str, int]] = set()
-    for entry, found in zip(log, by_record(new(log, given_rules), log), strict=True):
-        log_time = max(log_time, entry.record.timestamp * 1000)
-        interval = log_time // given_rules.emit_interval
-        for event in candles(found):
+    crossed: Counter[str] = Counter()  # by source: in how many of its own intervals it has had a record
+    slots = dict.fromkeys(SOURCES, -1)
+    for entry in log:
+        found = candles(market.step([entry.record]))
+        for source, clock in market.clocks.items():
+            slot = clock.log_time // given_rules.emit_interval
+            crossed[source] += slot != slots[source]
+            slots[source] = slot
+        for event in found:
             window = (event.source, event.symbol, event.kind, event.start)
             assert window not in ended
             if isinstance(event, GivenUp) or event.is_closed:
                 ended.add(window)
                 continue
-            before, count = seen.get(window, (-1, 0))
-            assert interval > before
+            count, by, before = seen.get(window, (0, "", {}))
+            passed = {source: crossed[source] - before.get(source, 0) for source in crossed}
+            assert not before or passed[event.source] or passed[by] or max(passed.values()) >= 2
             assert event.tick_count > count
-            seen[window] = interval, event.tick_count
+            seen[window] = event.tick_count, entry.source, dict(crossed)
 
 
 @settings(max_examples=80, deadline=None)
@@ -233,6 +241,55 @@ def test_a_window_is_given_up_only_for_its_age_or_its_records(log: list[Entry]) 
         for tick in ticks(found):
             if not tick.late and entry.taken:
                 first.setdefault(entry.window, entry)
+
+
+AHEAD_MS = 3_300_000
+
+
+@settings(max_examples=60, deadline=None)
+@given(logs(), st.sampled_from(RULES[:2]), st.integers(0, 2**32 - 1))
+def test_a_source_closes_its_windows_whatever_another_source_stamps(log: list[Entry], given_rules: Rules, seed: int) -> None:
+    """Records of another source, stamped 55 minutes ahead, are put in anywhere."""
+    chance = Random(seed)
+    stamped: list[Kept] = []
+    for entry in log:
+        stamped.append(entry.record)
+        if chance.random() < 0.2:
+            at = entry.record.timestamp + AHEAD_MS
+            frame = trade(10**6 + len(stamped), at - chance.choice((0, AHEAD_MS, 2 * AHEAD_MS)))
+            stamped.append(live(0, at, frame, source="binance-ahead"))
+    calm = market_states(given_rules, [entry.record for entry in log])
+    spoiled = market_states(given_rules, stamped)
+    assert {source: clock for source, clock in spoiled.items() if source != "binance-ahead"} == calm
+
+
+def market_states(given_rules: Rules, records: Sequence[Kept]) -> dict[str, tuple[int, ...]]:
+    """What each source's clock says of it at the end; offsets count the records."""
+    subject = machine(0, start(EPOCH, 0), given_rules)
+    subject.step([record._replace(offset=offset) for offset, record in enumerate(records)])
+    return {source: (c.max_event, c.watermark, c.silent_since, c.epoch, c.log_time, c.next_emit) for source, c in subject.clocks.items()}
+
+
+@settings(max_examples=120, deadline=None)
+@given(logs(), rules)
+def test_nothing_but_news_moves_the_beginning_of_a_silence(log: list[Entry], given_rules: Rules) -> None:
+    """News: an event newer than all before it, a connect, a new owner, an owner's clock set right."""
+    subject = new(log, given_rules)
+    newest: dict[str, int] = {}
+    for entry in log:
+        before = {source: msgspec.structs.replace(clock) for source, clock in subject.clocks.items()}
+        subject.step([entry.record])
+        for source, clock in subject.clocks.items():
+            known = before.get(source)
+            if known is None or clock.silent_since == known.silent_since:
+                continue
+            assert source == entry.source
+            newer = entry.taken and entry.event > newest.get(source, 0)
+            owner = entry.what == "connected" or (entry.what == "heartbeat" and entry.epoch > known.epoch)
+            set_right = entry.what == "heartbeat" and entry.record.timestamp * 1000 < known.log_time - given_rules.max_skew
+            assert newer or owner or set_right
+        if entry.taken:
+            newest[entry.source] = max(newest.get(entry.source, 0), entry.event)
 
 
 @settings(max_examples=60, deadline=None)

@@ -109,9 +109,9 @@ def test_rows_taken_together_are_those_taken_one_by_one(seed: int, name: columns
 class Slow(trading.Trading):
     """Every row by the machine's ordinary way."""
 
-    def advance(self, records: object, at: int, log_time: int, *rest: object) -> tuple[int, int]:
+    def advance(self, records: object, at: int, *rest: object) -> int:
         """Nothing is taken."""
-        return at, log_time
+        return at
 
 
 def values(machine: Machine, records: list[Record], cut: int) -> list[object]:

@@ -41,7 +41,7 @@ class Quality:
     def checkpoint(self) -> Checkpoint:
         """Position and state; valid once everything returned so far is acknowledged."""
         state = msgspec.Raw(msgspec.json.encode(self._state))
-        return Checkpoint(self._epoch, self.next_offset, self.next_offset, self._state.log_time, state=state)
+        return Checkpoint(self._epoch, self.next_offset, self.next_offset, state=state)
 
     def tally(self) -> list[Output]:
         """What is judged was counted before."""

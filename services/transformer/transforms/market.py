@@ -9,7 +9,6 @@ from services.transformer.checkpoint import Checkpoint
 from services.transformer.clocks import Clock, Rules
 from services.transformer.machine import Machine
 from services.transformer.outputs import Output
-from services.transformer.protocol import Stop
 from services.transformer.streams import Streams
 from services.transformer.tallies import Tallies
 from services.transformer.windows import Window, Windows
@@ -51,13 +50,11 @@ class Market:
         if isinstance(event, Trade):
             self._streams.enter(record.key, event.source, event.symbol, event.native_symbol, clock, window)
 
-    def advance(
-        self, records: Sequence[Record], at: int, log_time: int, stop: Stop, windows: Windows, tallies: Tallies, out: list[Output]
-    ) -> tuple[int, int]:
+    def advance(self, records: Sequence[Record], at: int, stop: int, windows: Windows, tallies: Tallies, out: list[Output]) -> int:
         """Takes the plain trades that follow."""
-        upto, log_time = self._streams.advance(records, at, log_time, *stop, windows, out)
+        upto = self._streams.advance(records, at, stop, windows, out)
         self._streams.tally(records[at:upto], tallies)
-        return upto, log_time
+        return upto
 
     def forget(self) -> None:
         """Windows have gone."""

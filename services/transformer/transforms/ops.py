@@ -7,7 +7,6 @@ from services.transformer.checkpoint import Checkpoint
 from services.transformer.clocks import Clock, Rules
 from services.transformer.machine import Machine
 from services.transformer.outputs import Output
-from services.transformer.protocol import Stop
 from services.transformer.tallies import Tallies
 from services.transformer.windows import Window, Windows
 from shared.aggregations import minutes
@@ -33,11 +32,9 @@ class Ops:
     def entered(self, record: Record, event: ServiceEvent, clock: Clock, window: Window) -> None:
         """Nothing is remembered."""
 
-    def advance(
-        self, records: Sequence[Record], at: int, log_time: int, stop: Stop, windows: Windows, tallies: Tallies, out: list[Output]
-    ) -> tuple[int, int]:
+    def advance(self, records: Sequence[Record], at: int, stop: int, windows: Windows, tallies: Tallies, out: list[Output]) -> int:
         """There is no faster way."""
-        return at, log_time
+        return at
 
     def forget(self) -> None:
         """Nothing is remembered."""

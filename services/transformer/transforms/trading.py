@@ -9,7 +9,6 @@ from services.transformer.checkpoint import Checkpoint
 from services.transformer.clocks import Clock, Rules
 from services.transformer.machine import Machine
 from services.transformer.outputs import Output
-from services.transformer.protocol import Stop
 from services.transformer.tallies import Tallies
 from services.transformer.windows import Window, Windows
 from shared.errors import Rejected
@@ -49,14 +48,12 @@ class Trading:
     def entered(self, record: Record, event: object, clock: Clock, window: Window) -> None:
         """Nothing is remembered."""
 
-    def advance(
-        self, records: Sequence[Record], at: int, log_time: int, stop: Stop, windows: Windows, tallies: Tallies, out: list[Output]
-    ) -> tuple[int, int]:
+    def advance(self, records: Sequence[Record], at: int, stop: int, windows: Windows, tallies: Tallies, out: list[Output]) -> int:
         """Takes the plain rows of files that follow, many together: fewer after some were refused, and a few are left that still are."""
         if self._left:
             self._left -= 1
-            return at, log_time
-        while at < len(records) and (taken := _below(records[at : at + self._together], *stop)):
+            return at
+        while at < len(records) and (taken := _below(records[at : at + self._together], stop)):
             try:
                 out += self._made(taken, tallies)
             except (Rejected, Unusual):
@@ -67,8 +64,7 @@ class Trading:
                 break
             self._together = min(_MOST, 2 * self._together)
             at += len(taken)
-            log_time = max(log_time, max([record.timestamp for record in taken]) * 1000)
-        return at, log_time
+        return at
 
     def _made(self, records: Sequence[Record], tallies: Tallies) -> list[Output]:
         """What the records give, in their order; raises `Rejected` or `Unusual`, and nothing is counted."""
@@ -99,11 +95,11 @@ def _by_partition(records: list[tuple[bytes, bytes]], numbers: Mapping[bytes, in
     return [Output(TRADING_EVENTS, number, None, None, many=found) for number, found in sorted_out.items()]
 
 
-def _below(records: Sequence[Record], stop_ms: int, stop_offset: int) -> Sequence[Record]:
-    """The records before the first that is stamped `stop_ms` or is at `stop_offset`."""
-    if records[-1].offset < stop_offset and max([record.timestamp for record in records]) < stop_ms:
+def _below(records: Sequence[Record], stop: int) -> Sequence[Record]:
+    """The records below the offset `stop`."""
+    if records[-1].offset < stop:
         return records
-    return list(takewhile(lambda record: record.timestamp < stop_ms and record.offset < stop_offset, records))
+    return list(takewhile(lambda record: record.offset < stop, records))
 
 
 def machine(partition: int, at: Checkpoint, rules: Rules, *, publish: bool = True) -> Machine:

@@ -9,8 +9,8 @@ from services.transformer.clocks import Clock
 from shared.events import Count
 
 FOUND = Checkpoint(
-    epoch=5, next_offset=100, replay_from=80, log_time=7, next_emit=8, emitted_at=90,
-    clocks={"binance": Clock(1, 2, 3, 4)},
+    epoch=5, next_offset=100, replay_from=80, swept_at=90,
+    clocks={"binance": Clock(1, 2, 3, 4, 5, 6, 7, 8)},
     given_up=[("binance", "X", "trade", 60)], block=0, counts=[Count("binance", "", 0, 3, 1, 1)],
 )  # fmt: skip
 

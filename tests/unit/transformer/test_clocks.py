@@ -156,6 +156,50 @@ def test_a_source_that_has_sent_nothing_has_no_watermark() -> None:
     assert clock.watermark == 0
 
 
+def test_what_is_not_newer_does_not_end_the_silence() -> None:
+    # log    0    3        5    6        9    14
+    #        E    E(0)     H    E(-9)    H    H        a duplicate, then a page of history
+    # wm    -2   -2        3    3        7    12
+    clock = Clock(epoch=1)
+    clock.event(at(0), at(0), RULES)
+    clock.event(at(0), at(3), RULES)
+    clock.heartbeat(1, at(5), RULES)
+    assert (after(clock), clock.silent_since) == (3, at(0))
+    clock.event(at(-9), at(6), RULES)
+    assert (after(clock), clock.silent_since) == (3, at(0))
+    seen = []
+    for second in (9, 14):
+        clock.heartbeat(1, at(second), RULES)
+        seen.append(after(clock))
+    assert seen == [7, 12]
+
+
+def test_silence_after_an_event_ahead_of_its_receipt_does_not_pass_the_log() -> None:
+    # log    0        5    20    40
+    #        E(30)    H    H     H
+    # wm    28       28   28    38
+    clock = Clock(epoch=1)
+    clock.event(at(30), at(0), RULES)
+    seen = []
+    for second in (5, 20, 40):
+        clock.heartbeat(1, at(second), RULES)
+        seen.append(after(clock))
+    assert seen == [28, 28, 38]
+
+
+def test_an_owner_whose_clock_was_set_right_goes_on_from_there() -> None:
+    # log    3300 (its clock was 55 min ahead)   1    5    6
+    #        E(0)                                H    H    H
+    # wm    -2                                  -2   -2    3
+    clock = Clock(epoch=1)
+    clock.event(at(0), at(3300), RULES)
+    seen = []
+    for second in (1, 5, 6):
+        clock.heartbeat(1, at(second), RULES)
+        seen.append(after(clock))
+    assert (seen, clock.log_time) == ([-2, -2, 3], at(6))
+
+
 def test_two_sources_a_day_apart_do_not_move_each_other() -> None:
     # log       0           1
     # quick     E(0)        E(1)        wm -1

@@ -17,7 +17,7 @@ from services.transformer.machine import Machine
 from services.transformer.outputs import Output
 from services.transformer.transforms.market import machine
 from shared.events import Candle, CandleRecord, Count, GivenUp, Marker, Origin, Tally, Tick, TickRecord, Trade
-from shared.records import header
+from shared.records import TAPE_PAGE, header, response_headers
 from shared.time import DAY, MINUTE, SECOND
 from shared.topics import CANDLES, DEAD_LETTERS, TICKS
 from tests.fixtures.records import MS, Kept, closed, connection, control, heartbeat, live, marker, row, trade
@@ -206,6 +206,53 @@ def test_an_open_window_is_published_at_most_once_per_interval() -> None:
     #          E     E     E     E(4)  E     E
     found = market().step(feed((0, 0), (0.2, 0.2), (0.9, 0.9), (1, 1), (1.1, 1.1), (2.5, 2.5)))
     assert [(candle.tick_count, candle.is_closed) for candle in candles(found)] == [(3, False), (5, False)]
+
+
+def test_a_quiet_market_closes_its_last_window_whatever_repeats_what_it_said() -> None:
+    # log     10   20   21        30      …   65
+    #         E    page duplicate rejected    closed: 60 + 2 s of disorder, then the next heartbeat
+    known = trade(10, ms(10))
+    records = [heartbeat(0, ms(9)), live(0, ms(10), known)]
+    one = b'{"id":%d,"price":"100","qty":"1","time":%d,"isBuyerMaker":false}'
+    page = b"[%b,%b]" % (one % (9, ms(9)), one % (10, ms(10)))
+    asked = response_headers("binance", "https://x/trades", 200, 5, 1, ms(1) * 1000, TAPE_PAGE)
+    for second in range(11, 66):
+        if second % 10 == 0:  # the newest trades are asked for
+            records.append(live(0, ms(second), page, headers=tuple(asked)))
+        if second % 10 == 1:
+            records.append(live(0, ms(second), known))
+        if second % 10 == 2:
+            records.append(live(0, ms(second), known[:-1]))
+        records.append(heartbeat(0, ms(second)))
+    at: dict[int, int] = {}
+    subject = market()
+    for offset, record in enumerate(records):
+        found = subject.step([record._replace(offset=offset)])
+        at.update({candle.start: record.timestamp for candle in closings(found)})
+        assert offset == 0 or subject.clocks["binance"].silent_since == ms(10) * 1000
+    assert at == {MS * 1000: ms(62)}
+
+
+def test_one_sources_stamp_ahead_does_not_stop_another_source() -> None:
+    # log     0 … 9, then one record of `push` stamped 3300, then 10 … 69
+    #         binance trades and beats once a second throughout
+    records: list[Kept] = []
+    for second in range(70):
+        records += [*feed((second, second), first=second), heartbeat(0, ms(second + 0.01))]
+        if second == 9:
+            frame = b'{"symbol":"ETH-USD","time":"2021-01-08T00:00:09Z","price":"1"}'
+            records.append(Kept(0, ms(3300), b"push|ETH-USD", frame))
+    log = [record._replace(offset=offset) for offset, record in enumerate(records)]
+    found = [candle for candle in candles(market().step(log)) if candle.source == "binance"]
+    assert [candle.tick_count for candle in found if candle.start == MS * 1000] == [*range(1, 61), 60]
+    assert [candle.is_closed for candle in found].count(True) == 1
+
+
+def test_a_source_without_records_of_its_own_is_published_in_the_time_of_another() -> None:
+    # log     0.5 push       1 2 … 4 heartbeats of binance
+    log = [Kept(0, ms(0.5), b"push|ETH-USD", b'{"symbol":"ETH-USD","time":"2021-01-08T00:00:00Z","price":"1"}')]
+    log += [heartbeat(n, ms(n)) for n in range(1, 5)]
+    assert [(candle.source, candle.tick_count) for candle in candles(market().step(log))] == [("push", 1)]
 
 
 def test_a_window_open_for_too_long_is_left_to_the_store() -> None:

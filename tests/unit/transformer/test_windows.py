@@ -68,28 +68,29 @@ def test_an_id_counts_once_in_a_window_and_the_first_copy_holds() -> None:
 def test_only_windows_that_grew_are_published_again() -> None:
     windows = Windows(1, 0)
     add(windows, trade(1, 1, 10), trade(2, 61, 11))
-    assert [candle.tick_count for candle in windows.changed()] == [1, 1]
-    assert list(windows.changed()) == []
+    assert [candle.tick_count for candle in windows.changed("binance")] == [1, 1]
+    assert list(windows.changed("binance")) == []
     add(windows, trade(3, 2, 12), trade(2, 61, 13))
-    assert [(candle.start, candle.tick_count, candle.is_closed) for candle in windows.changed()] == [(START, 2, False)]
+    assert [(candle.start, candle.tick_count, candle.is_closed) for candle in windows.changed("binance")] == [(START, 2, False)]
 
 
 def test_what_was_published_before_a_restart_is_not_published_again() -> None:
     windows = Windows(1, 0)
     add(windows, trade(1, 1, 10), dirty=False)
-    assert list(windows.changed()) == []
+    assert list(windows.changed("binance")) == []
     add(windows, trade(2, 2, 11))
-    assert [candle.tick_count for candle in windows.changed()] == [2]
+    assert [candle.tick_count for candle in windows.changed("binance")] == [2]
 
 
-def test_the_order_of_publication_does_not_depend_on_which_source_came_first() -> None:
+def test_sources_with_open_windows_come_in_the_same_order_after_a_restart() -> None:
     """After a restart the sources come in another order; the outputs must not."""
     one, other = Windows(1, 0), Windows(1, 0)
     add(one, trade(1, 1, 1, source="b"), trade(1, 1, 2, source="a"))
     add(other, trade(1, 1, 2, source="a"), trade(1, 1, 1, source="b"))
-    assert [candle.source for candle in one.changed()] == [candle.source for candle in other.changed()] == ["a", "b"]
-    given_up = [[event.source for event in windows.give_up(99, START + MINUTE, age=0, records=0)] for windows in (one, other)]
-    assert given_up == [["a", "b"], ["a", "b"]]
+    assert one.sources() == other.sources() == ["a", "b"]
+    assert [candle.source for candle in one.changed("a")] == ["a"]
+    list(one.give_up("a", 99, START + MINUTE, age=0, records=0))
+    assert one.sources() == ["b"]
 
 
 def test_a_window_that_stays_open_too_long_is_given_up_and_does_not_open_again() -> None:
@@ -98,8 +99,8 @@ def test_a_window_that_stays_open_too_long_is_given_up_and_does_not_open_again()
     windows = Windows(1, 0)
     add(windows, trade(1, 1, 10))
     opened = START + SECOND
-    assert list(windows.give_up(20, opened + 3600 * SECOND, age=3600 * SECOND, records=100)) == []
-    [event] = windows.give_up(20, opened + 3600 * SECOND + 1, age=3600 * SECOND, records=100)
+    assert list(windows.give_up("binance", 20, opened + 3600 * SECOND, age=3600 * SECOND, records=100)) == []
+    [event] = windows.give_up("binance", 20, opened + 3600 * SECOND + 1, age=3600 * SECOND, records=100)
     assert event == GivenUp("binance", "BTC-USDT", "trade", MINUTE, START, Origin(1, 0, 10))
     add(windows, trade(2, 2, 21))
     assert (len(windows), windows.given_up) == (0, {("binance", "BTC-USDT", "trade", START)})
@@ -109,8 +110,8 @@ def test_a_window_that_stays_open_too_long_is_given_up_and_does_not_open_again()
 def test_a_window_that_spans_too_many_records_is_given_up() -> None:
     windows = Windows(1, 0)
     add(windows, trade(1, 1, 10), trade(2, 61, 50))
-    assert list(windows.give_up(110, START, age=MINUTE, records=100)) == []
-    assert [event.start for event in windows.give_up(111, START, age=MINUTE, records=100)] == [START]
+    assert list(windows.give_up("binance", 110, START, age=MINUTE, records=100)) == []
+    assert [event.start for event in windows.give_up("binance", 111, START, age=MINUTE, records=100)] == [START]
 
 
 def test_a_window_given_up_is_forgotten_once_the_watermark_has_passed_it() -> None:
