@@ -1,36 +1,29 @@
 """A file at an http(s) address, brought to a temporary file: allowed hosts only, also after a redirect; no private addresses; bounded.
 
-The address that was checked is the one that is connected to, so that a name cannot answer otherwise the second time.
+The address that was checked is the one that is connected to, so that a name cannot answer otherwise the second time. Whatever
+goes wrong is a `FileFault`: an address that is none, a host that sends too slowly, a disk that is full.
 """
 
 import asyncio
 import contextlib
 import ipaddress
 import socket
-import tempfile
+import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
-from typing import IO
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from services.fetcher.temporary import Downloaded, Temporary, temporary
 from shared.errors import FileFault
 from shared.settings import Fetcher
 
 SCHEMES = ("http", "https")
 MOST_REDIRECTS = 5
 SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Downloaded:
-    """Where the bytes are, and what they are: a resumed run must meet the same."""
-
-    path: Path
-    identity: dict[str, int]
+# A host that sends less than this for longer than SLOW_SECONDS would occupy one of the few places for runs.
+SLOWEST, SLOW_SECONDS = 4096, 60.0  # bytes a second
+_FAULTS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError)
 
 
 def is_url(given: str) -> bool:
@@ -40,19 +33,17 @@ def is_url(given: str) -> bool:
 
 async def fetch(url: str, settings: Fetcher) -> Downloaded:
     """Brings the file here; whoever asked removes it. Raises `FileFault`."""
-    with tempfile.NamedTemporaryFile(prefix="tickplant-", delete=False) as file, contextlib.ExitStack() as undo:
-        undo.callback(Path(file.name).unlink)
-        identity = await _follow(url, file, settings)
-        undo.pop_all()
-        return Downloaded(Path(file.name), identity)
+    with temporary(url, settings.max_file_bytes) as file:
+        await _follow(url, file, settings)
+        return file.kept()
 
 
-async def _follow(url: str, file: IO[bytes], settings: Fetcher) -> dict[str, int]:
+async def _follow(url: str, file: Temporary, settings: Fetcher) -> None:
     async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client:
         for _ in range(MOST_REDIRECTS + 1):
             async with _get(client, url, settings) as response:
                 if not response.has_redirect_location:
-                    return await _keep(url, response, file, settings)
+                    return await _keep(url, response, file)
                 url = urljoin(url, response.headers["location"])
     raise FileFault(f"{url[:200]} redirects more than {MOST_REDIRECTS} times")
 
@@ -60,29 +51,26 @@ async def _follow(url: str, file: IO[bytes], settings: Fetcher) -> dict[str, int
 @contextlib.asynccontextmanager
 async def _get(client: httpx.AsyncClient, url: str, settings: Fetcher) -> AsyncIterator[httpx.Response]:
     """The response of the checked address itself, asked by its name."""
-    asked = httpx.URL(url)
     address = await _address(url, settings)
-    headers = {"host": asked.netloc.decode(), "accept-encoding": "identity"}
     try:
+        asked = httpx.URL(url)
+        headers = {"host": asked.netloc.decode(), "accept-encoding": "identity"}
         async with client.stream(
             "GET", asked.copy_with(host=address), headers=headers, extensions={"sni_hostname": asked.host}
         ) as response:
             yield response
-    except httpx.HTTPError as fault:
+    except _FAULTS as fault:
         raise FileFault(f"cannot fetch {url[:200]}: {str(fault) or type(fault).__name__}") from None
 
 
-async def _keep(url: str, response: httpx.Response, file: IO[bytes], settings: Fetcher) -> dict[str, int]:
+async def _keep(url: str, response: httpx.Response, file: Temporary) -> None:
     if response.status_code != httpx.codes.OK:
         raise FileFault(f"cannot fetch {url[:200]}: it answers {response.status_code} {response.reason_phrase}")
-    size, digest = 0, sha256()
+    begun = time.monotonic()
     async for piece in response.aiter_raw():
-        size += len(piece)
-        if size > settings.max_file_bytes:
-            raise FileFault(f"{url[:200]} has more than FETCHER__MAX_FILE_BYTES = {settings.max_file_bytes:,} bytes")
-        digest.update(piece)
-        await asyncio.to_thread(file.write, piece)
-    return {"size": size, "hash": int.from_bytes(digest.digest()[:7])}
+        await file.write(piece)
+        if time.monotonic() - begun > SLOW_SECONDS + file.size / SLOWEST:
+            raise FileFault(f"cannot fetch {url[:200]}: it sends less than {SLOWEST:,} bytes a second")
 
 
 async def _address(url: str, settings: Fetcher) -> str:

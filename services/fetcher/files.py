@@ -6,25 +6,27 @@ import stat
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from services.fetcher.download import Downloaded
 from services.fetcher.gunzip import MAGIC, Gunzip
 from services.fetcher.protocol import Output, Reader
+from services.fetcher.temporary import Downloaded
 from shared.errors import FileFault
 from shared.settings import Fetcher
 
 PIECE = 256 * 1024
+SHOWN = 200  # characters of a path in a message
 
 
 def allowed(path: str, settings: Fetcher) -> Path:
     """The file's real path; raises `FileFault` where it is not there or not under FETCHER__ALLOWED_FOLDERS."""
     try:
         real = Path(path).resolve(strict=True)
-    except (OSError, RuntimeError) as fault:
-        reason = fault.strerror if isinstance(fault, OSError) else "a loop of symbolic links"
-        raise FileFault(f"cannot open {path}: {reason}") from None
+    except (OSError, ValueError, RuntimeError) as fault:
+        raise FileFault(f"cannot open {path[:SHOWN]}: {_reason(fault)}") from None
     if not any(real.is_relative_to(folder.resolve()) for folder in settings.allowed_folders):
         folders = ", ".join(str(folder) for folder in settings.allowed_folders)
-        raise FileFault(f"{real} is outside the folders the fetcher may read ({folders}); add its folder to FETCHER__ALLOWED_FOLDERS")
+        raise FileFault(
+            f"{str(real)[:SHOWN]} is outside the folders the fetcher may read ({folders}); add its folder to FETCHER__ALLOWED_FOLDERS"
+        )
     return real
 
 
@@ -32,12 +34,12 @@ class File:
     """One open file; `read` decompresses gzip by its magic bytes, whatever the name. `identity` is what a resumed run must meet again."""
 
     def __init__(self, path: Path, settings: Fetcher, *, ours: bool = False) -> None:
-        self._path, self._ours = path, ours
+        self._path, self._ours, self._most = path, ours, settings.max_file_bytes
         try:
             # Not through a link put there after the check, and without waiting for a pipe's writer.
             self._descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as fault:
-            raise FileFault(f"cannot open {path}: {fault.strerror}") from None
+            raise FileFault(f"cannot open {str(path)[:SHOWN]}: {fault.strerror}") from None
         found = os.fstat(self._descriptor)
         self.size, self.bytes_read = found.st_size, 0
         self.identity = self._found = _identity(found)
@@ -67,7 +69,7 @@ class File:
                 self._path.unlink(missing_ok=True)
 
     def _read(self) -> Iterator[bytes]:
-        gunzip: Gunzip | None = None
+        gunzip, unpacked = None, 0
         while data := self._piece():
             if not self.bytes_read and data.startswith(MAGIC):
                 gunzip = Gunzip()
@@ -75,7 +77,11 @@ class File:
             if gunzip is None:
                 yield data
             else:
-                yield from gunzip.feed(data)
+                for piece in gunzip.feed(data):
+                    unpacked += len(piece)
+                    if unpacked > self._most:
+                        raise FileFault(f"the gzip stream unpacks to more than FETCHER__MAX_FILE_BYTES = {self._most:,} bytes")
+                    yield piece
         if gunzip is not None:
             gunzip.end()
         if _identity(os.fstat(self._descriptor)) != self._found:
@@ -85,7 +91,7 @@ class File:
         try:
             return os.read(self._descriptor, PIECE)
         except OSError as fault:
-            raise FileFault(f"cannot read {self._path}: {fault.strerror}") from None
+            raise FileFault(f"cannot read {str(self._path)[:SHOWN]}: {fault.strerror}") from None
 
 
 class FileInput:
@@ -124,13 +130,20 @@ class FileInput:
             raise FileFault(f"line {self._reader.line}: {fault}") from None
 
 
+def _reason(fault: OSError | ValueError | RuntimeError) -> str:
+    """A path with a NUL or a lone surrogate is a ValueError."""
+    if isinstance(fault, OSError):
+        return fault.strerror or type(fault).__name__
+    return str(fault) if isinstance(fault, ValueError) else "a loop of symbolic links"
+
+
 def _identity(found: os.stat_result) -> dict[str, int]:
     return {"size": found.st_size, "modified_ns": found.st_mtime_ns}
 
 
 def _fault(path: Path, found: os.stat_result, settings: Fetcher) -> str | None:
     if not stat.S_ISREG(found.st_mode):
-        return f"{path} is not a regular file"
+        return f"{str(path)[:SHOWN]} is not a regular file"
     if found.st_size == 0:
         return "the file is empty"
     if found.st_size > settings.max_file_bytes:

@@ -23,6 +23,7 @@ from shared.time import to_iso
 from shared.topics import DEAD_LETTERS, RAW_LIMIT, RUNS
 
 PROGRESS_SECONDS = 0.25
+MESSAGE_CHARACTERS = 2000
 
 
 class Stopped(Exception):
@@ -53,8 +54,13 @@ class Ingest:
         self._used.update(used)
         self._more, self._every = more, 0.0
 
-    async def begin(self, given: Input, **request: object) -> None:
-        """Publishes that the run is being carried out; `request` is added to its request."""
+    async def begin(self) -> None:
+        """Publishes the attempt before its input is opened: an input that ends the process is opened a bounded number of times."""
+        await self._say("running", self.run.message)
+        await self._publisher.acknowledge()
+
+    async def opened(self, given: Input, **request: object) -> None:
+        """Publishes what is read; `request` is added to the run's request."""
         self._input = given
         self.run = msgspec.structs.replace(self.run, request={**self.run.request, **request}, bytes_total=given.bytes_total)
         await self._say("running")
@@ -84,6 +90,7 @@ class Ingest:
 
     async def fail(self, message: str) -> None:
         """Ends the run with the fault's message; `aborted` markers follow what it published, now or in an earlier attempt."""
+        message = message[:MESSAGE_CHARACTERS]
         if self.run.attempts > 1 and self._sent <= self._skip:  # an earlier attempt may have sent rows that this one has not seen
             self._used = set(range(self._raw.partitions))
         if self._used:

@@ -1,13 +1,6 @@
 """A file in S3, `s3://bucket/key`, brought to a temporary file: allowed buckets only; bounded."""
 
-import asyncio
-import tempfile
-from contextlib import ExitStack
-from hashlib import sha256
-from pathlib import Path
-from typing import IO
-
-from services.fetcher.download import Downloaded
+from services.fetcher.temporary import Downloaded, temporary
 from shared.archive.store import Missing, Store
 from shared.errors import FileFault, Unavailable
 from shared.settings import S3, Fetcher
@@ -28,25 +21,13 @@ async def fetch(url: str, settings: Fetcher, s3: S3) -> Downloaded:
     if bucket not in settings.allowed_buckets:
         allowed = ", ".join(settings.allowed_buckets) or "none"
         raise FileFault(f"{bucket} is no bucket that the fetcher may read ({allowed}); add it to FETCHER__ALLOWED_BUCKETS")
-    with tempfile.NamedTemporaryFile(prefix="tickplant-", delete=False) as file, ExitStack() as undo:
-        undo.callback(Path(file.name).unlink)
+    with temporary(url, settings.max_file_bytes) as file:
         try:
             async with Store(s3.model_copy(update={"bucket": bucket})) as store:
-                identity = await _keep(url, key, store, file, settings.max_file_bytes)
+                async for piece in store.read(key):
+                    await file.write(piece)
         except Missing:
             raise FileFault(f"cannot fetch {url[:200]}: there is no such object") from None
         except Unavailable as fault:
             raise FileFault(f"cannot fetch {url[:200]}: {fault}") from None
-        undo.pop_all()
-        return Downloaded(Path(file.name), identity)
-
-
-async def _keep(url: str, key: str, store: Store, file: IO[bytes], most: int) -> dict[str, int]:
-    size, digest = 0, sha256()
-    async for piece in store.read(key):
-        size += len(piece)
-        if size > most:
-            raise FileFault(f"{url[:200]} has more than FETCHER__MAX_FILE_BYTES = {most:,} bytes")
-        digest.update(piece)
-        await asyncio.to_thread(file.write, piece)
-    return {"size": size, "hash": int.from_bytes(digest.digest()[:7])}
+        return file.kept()

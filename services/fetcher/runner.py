@@ -202,20 +202,22 @@ class Runner:
         ingest = Ingest(msgspec.structs.replace(run, attempts=run.attempts + 1), publisher, pace, stop)
         try:
             try:
-                if run.attempts >= MOST_ATTEMPTS:
-                    raise FileFault(f"given up after {run.attempts} attempts")
-                given, request = await self._open_input(run, stop)
-                if isinstance(given, Pages):
-                    ingest.resume(given.partitions, given.progress)
-                await ingest.begin(given, **request)
-                await ingest.carry_out()
+                await self._through(ingest, run, stop)
             except FileFault as fault:
                 await ingest.fail(str(fault))
+            except (Unavailable, Stopped):
+                raise
+            except Exception as fault:  # noqa: BLE001 whatever an input raises ends its run, never the process
+                log().error("run failed unexpectedly", run_id=run.run_id, exc_info=fault)
+                await ingest.fail(f"unexpected {type(fault).__name__}: {fault}"[:1000])
         except Stopped:
             log().info("run left", run_id=run.run_id, sent=ingest.run.sent)
         except Unavailable as fault:
             log().warning("run interrupted", run_id=run.run_id, reason=str(fault))
             await ingest.waits(str(fault))
+            self._not_before[run.run_id] = time.monotonic() + delay(run.attempts)
+        except Exception as fault:  # noqa: BLE001 its end could not be published: it is attempted again, a bounded number of times
+            log().error("run interrupted unexpectedly", run_id=run.run_id, exc_info=fault)
             self._not_before[run.run_id] = time.monotonic() + delay(run.attempts)
         else:
             log().info("run ended", run_id=run.run_id, status=ingest.run.status, sent=ingest.run.sent, message=ingest.run.message)
@@ -224,6 +226,17 @@ class Runner:
             await pace.close()
             await publisher.close()
         return ingest.run
+
+    async def _through(self, ingest: Ingest, run: Run, stop: asyncio.Event) -> None:
+        """The attempt is published, the input opened and its rows sent; raises what an input may raise."""
+        if run.attempts >= MOST_ATTEMPTS:
+            raise FileFault(f"given up after {run.attempts} attempts")
+        await ingest.begin()
+        given, request = await self._open_input(run, stop)
+        if isinstance(given, Pages):
+            ingest.resume(given.partitions, given.progress)
+        await ingest.opened(given, **request)
+        await ingest.carry_out()
 
     async def _open_input(self, run: Run, stop: asyncio.Event) -> tuple[Input, dict[str, object]]:
         """The run's input, and what is to be kept in its request; raises `FileFault`."""

@@ -31,13 +31,20 @@ class Checkpoint(msgspec.Struct, frozen=True):
     rows: int = 0
 
 
+class _Counted(msgspec.Struct, frozen=True):
+    """Requests of earlier attempts."""
+
+    requests: int = 0
+    retries: int = 0
+
+
 class Pages:
     """The pages of all spans behind the checkpoint of the run's record."""
 
     def __init__(self, run: Run, access: Access, spans: Sequence[Span], client: Client) -> None:
         self._run, self._access, self._spans, self._client = run, access, spans, client
         self._at = msgspec.convert(run.checkpoint, Checkpoint)
-        self._before = run.result.get("requests", 0), run.result.get("retries", 0)
+        self._before = msgspec.convert(run.result, _Counted)
         self.bytes_total = len(spans)  # in spans, since nobody knows how long the answers are
 
     @property
@@ -52,8 +59,8 @@ class Pages:
 
     def progress(self) -> dict[str, Any]:
         """What the run's record says of it besides rows."""
-        requests, retries = self._before
-        counted = {"requests": requests + self._client.requests, "retries": retries + self._client.retries}
+        before = self._before
+        counted = {"requests": before.requests + self._client.requests, "retries": before.retries + self._client.retries}
         return {"result": counted, "checkpoint": msgspec.to_builtins(self._at)}
 
     async def batches(self) -> AsyncIterator[Sequence[Output]]:
