@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from shared.csv_row import located
 from shared.errors import Rejected
 from shared.events import Bar, Fact, IndexPrice, MarketInfo, Origin, Quote, Trade
 from shared.identity import fact_id
@@ -39,10 +40,16 @@ class Raw(NamedTuple):
         if self.fault is not None:
             raise self.fault
         if self.row is not None and self.row.run.startswith("prices-"):
-            return PROVIDERS["prices-csv"].parse(self.payload)
+            return self._price_row(self.row)
         if self.page_of:
             return _tape(self.source).parse(self.payload, self.page_of)
         return provider_of(self.source).parse(self.payload)
+
+    def _price_row(self, row: Row) -> Iterable[Fact | Rejected]:
+        try:
+            return PROVIDERS["prices-csv"].parse(self.payload)
+        except Rejected as fault:
+            raise located(fault, row.line, self.payload.partition(b"\n")[2]) from None
 
 
 def read(record: Record) -> Raw:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from services.fetcher.rows import Line
 from shared.errors import FileFault, Rejected
 from shared.providers.prices_csv import COLUMNS, layout
 from shared.symbols import canonical as canonical_symbol
@@ -27,6 +28,13 @@ def text(line: bytes) -> str:
         return line.decode("utf-8")
     except UnicodeDecodeError as fault:
         raise FileFault(f"line 1: byte {line[fault.start]:#04x} at {fault.start} of the header is not UTF-8") from None
+
+
+def one_line(row: Line) -> None:
+    """Raises `FileFault` for a header that spans several physical lines: with a stray quote, rows would become a column's name."""
+    first, data = row
+    if span := data.count(b"\n"):
+        raise FileFault(f"line {first}: a quote of the header opens there and closes on line {first + span}; a header is one line")
 
 
 def names(header: str) -> list[str]:

@@ -1,6 +1,6 @@
 """A file's bytes split into rows: LF and CRLF, newlines in quoted fields, bounded memory. However the bytes are cut, the rows are the same.
 
-Quotes count as in RFC 4180 and Python's csv: a field is quoted if it begins with a quote. Empty lines are no rows.
+Quotes count as in RFC 4180: a field is quoted if it begins with a quote. Empty lines are no rows.
 """
 
 from hashlib import sha256
@@ -157,7 +157,10 @@ class _Skipped:
 
 
 def ends_inside_quotes(line: bytes, inside: bool) -> bool:
-    """Whether a quoted field is still open at the line's end, given whether one was at its start."""
+    """Whether a quoted field is still open at the line's end, given whether one was at its start.
+
+    A row whose quotes break RFC 4180 ends with its line, so that it takes no other line with it: its reader rejects it.
+    """
     at = 0
     while True:
         if inside:
@@ -168,6 +171,8 @@ def ends_inside_quotes(line: bytes, inside: bool) -> bool:
                 at += 2
                 continue
             inside = False
+            if line[at + 1 : at + 2] not in (b",", b"", b"\r"):
+                return False
         elif line[at : at + 1] == b'"':
             inside, at = True, at + 1
             continue

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from services.fetcher import headers
 from services.fetcher.protocol import Item, TooLarge
 from services.fetcher.rows import Oversized, Split, Splitter
+from shared.csv_row import fields
 from shared.errors import FileFault, Rejected
 from shared.partitioning import partition
 from shared.records import RUN_HEADER, Row
@@ -16,7 +17,6 @@ from shared.topics import RAW_LIMIT, TRADING_RAW
 from shared.trading import columns
 from shared.trading.columns import TIME, File
 from shared.trading.plain import Known, Unusual, cells, look_up, moments
-from shared.trading.rows import fields
 from shared.trading.values import moment, symbol
 
 _HEADER_BYTES = 16 * 1024
@@ -94,6 +94,7 @@ class Rows:
             raise row
         if isinstance(row, Oversized) or len(row[1]) > _HEADER_BYTES:
             raise FileFault(f"line 1: the first line has more than {_HEADER_BYTES:,} bytes; is this a CSV file?")
+        headers.one_line(row)
         line = columns.canonical(self.file, headers.names(headers.text(row[1])), self._timezone)
         names = line.split(",")
         self._symbol_at, self._time_at = names.index("symbol"), names.index(TIME[self.file])

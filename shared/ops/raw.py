@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from shared.csv_row import located
 from shared.errors import Rejected
 from shared.events import Origin, ServiceEvent
 from shared.ops import cleaning, payloads
@@ -20,6 +21,7 @@ class Raw(NamedTuple):
     received_at: int  # us
     row: Row | None = None
     fault: Rejected | None = None
+    payload: bytes = b""
 
     @property
     def run(self) -> str | None:
@@ -28,9 +30,14 @@ class Raw(NamedTuple):
 
     def event(self, origin: Origin, max_skew: int) -> ServiceEvent:
         """The event with its envelope; raises `Rejected`. A file may tell of any time, a live event of none ahead of its receipt."""
-        if self.fault is not None:
-            raise self.fault
-        found = cleaning.clean(self.fields)
+        try:
+            if self.fault is not None:
+                raise self.fault
+            found = cleaning.clean(self.fields)
+        except Rejected as fault:
+            if self.row is None:
+                raise
+            raise located(fault, self.row.line, payloads.row(self.payload)) from None
         if self.row is None and found.event_time > self.received_at + max_skew:
             raise Rejected(
                 "future_event_time",
@@ -47,5 +54,5 @@ def read(record: Record) -> Raw:
         row = file_row(record.headers)
         fields = payloads.parse(record.value or b"")
     except Rejected as fault:
-        return Raw(cleaning.UNKNOWN, {}, received_at, row, fault)
-    return Raw(cleaning.service(fields), fields, received_at, row)
+        return Raw(cleaning.UNKNOWN, {}, received_at, row, fault, record.value or b"")
+    return Raw(cleaning.service(fields), fields, received_at, row, None, record.value or b"")

@@ -7,12 +7,12 @@ A header name with `=` is a constant that the row does not carry. bid and ask ma
 index price. Times are ISO-8601 (naive ones in `zone`) or Unix times, whose unit is told by their digits.
 """
 
-import csv
 from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from shared import assets, money
+from shared.csv_row import fields
 from shared.errors import FileFault, Rejected
 from shared.events import IndexPrice, Quote, Side, Tick, Trade
 from shared.storable import LINE
@@ -86,7 +86,7 @@ def _layout(header: str) -> tuple[Layout, ZoneInfo]:
 @lru_cache(maxsize=64)
 def _known(header: str) -> tuple[Layout, ZoneInfo]:
     try:
-        found = layout(_fields(header))
+        found = layout(fields(header))
     except FileFault as fault:
         raise Rejected("bad_row", str(fault)) from None
     return found, _zone(found.constants.get("zone", "UTC"))
@@ -99,13 +99,6 @@ def _zone(name: str) -> ZoneInfo:
         raise Rejected("bad_row", f"zone {name[:80]!r} is no time zone, like America/New_York") from None
 
 
-def _fields(line: str) -> list[str]:
-    try:
-        return next(csv.reader([line]), [])
-    except csv.Error as fault:
-        raise Rejected("bad_row", f"{line[:80]!r}… is no row of CSV: {fault}") from None
-
-
 def parse(payload: bytes) -> list[Tick]:
     """The one tick of a header and a row. Raises `Rejected`."""
     try:
@@ -113,7 +106,7 @@ def parse(payload: bytes) -> list[Tick]:
     except UnicodeDecodeError as fault:
         raise Rejected("bad_encoding", f"byte {payload[fault.start]:#04x} at {fault.start} of the row is not UTF-8") from None
     columns, zone = _layout(header)
-    row = _fields(line) if '"' in line else line.split(",")
+    row = fields(line)
     if len(row) != columns.width:
         raise Rejected("bad_row", f"the row has {len(row)} fields, the header {columns.width}")
     return [_tick(columns, row, zone)]
@@ -124,7 +117,7 @@ def native_symbol(payload: bytes) -> str:
     header, _, line = payload.decode("utf-8", "replace").partition("\n")
     try:
         columns, _ = _layout(header)
-        row = _fields(line)
+        row = fields(line)
     except Rejected:
         return ""
     return (columns.get(row, "symbol") or "") if len(row) == columns.width else ""

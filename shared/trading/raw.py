@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from shared.csv_row import located
 from shared.errors import Rejected
 from shared.events import Execution, Nbbo, Order, Origin
 from shared.records import Record, Row, file_row
@@ -30,7 +31,12 @@ class Raw(NamedTuple):
         """The event with its envelope; raises `Rejected`. A file may tell of any time, a live event of none ahead of its receipt."""
         if self.fault is not None:
             raise self.fault
-        _, found = rows.parse(self.payload, (self.received_at, origin, self.run))
+        try:
+            _, found = rows.parse(self.payload, (self.received_at, origin, self.run))
+        except Rejected as fault:
+            if self.row is None:
+                raise
+            raise located(fault, self.row.line, self.payload.partition(b"\n")[2]) from None
         if self.row is None and found.event_time > self.received_at + max_skew:
             raise Rejected(
                 "future_event_time",

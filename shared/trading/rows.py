@@ -4,12 +4,12 @@ order_id,symbol,side,quantity,limit_price,timestamp,destination,file=orders,zone
 O-1001,AAPL,buy,500,190.25,2026-01-05T14:30:00.120000Z,XNAS
 """
 
-import csv
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from shared.csv_row import fields
 from shared.errors import Rejected
 from shared.events import NOWHERE, Action, Execution, Nbbo, Order, Origin
 from shared.storable import LINE
@@ -31,16 +31,6 @@ def parse(payload: bytes, envelope: Envelope = (0, NOWHERE, None)) -> tuple[Layo
     if len(row) != found.width:
         raise Rejected("bad_row", f"the row has {len(row)} fields, the header {found.width}")
     return found, EVENTS[found.file](found, row, zone, envelope)
-
-
-def fields(line: str) -> list[str]:
-    """The fields of a row; raises `Rejected`."""
-    if '"' not in line:
-        return line.split(",")
-    try:
-        return next(csv.reader([line]), [])
-    except csv.Error as fault:
-        raise Rejected("bad_row", f"{line[:80]!r}… is no row of CSV: {fault}") from None
 
 
 def layout(header: str) -> tuple[Layout, tzinfo]:

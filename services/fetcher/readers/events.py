@@ -72,8 +72,9 @@ class Events:
         """The header's line, kept for every row; raises `FileFault`."""
         if isinstance(row, FileFault):
             raise row
-        if isinstance(row, Oversized) or len(row[1]) > _HEADER_BYTES or b"\n" in row[1]:
-            raise FileFault(f"line 1: the first line is no header of a CSV file: it has line ends, or more than {_HEADER_BYTES:,} bytes")
+        if isinstance(row, Oversized) or len(row[1]) > _HEADER_BYTES:
+            raise FileFault(f"line 1: the first line has more than {_HEADER_BYTES:,} bytes; is this a CSV file?")
+        headers.one_line(row)
         line = headers.text(row[1])
         headers.names(line)
         names = payloads.header(line)

@@ -3,12 +3,11 @@
 The number n in a row's header counts the identical rows directly before it, so that equal executions stay distinct facts.
 """
 
-import csv
-
 from services.fetcher import headers
 from services.fetcher.protocol import Output, TooLarge
 from services.fetcher.rows import Oversized, Split, Splitter
-from shared.errors import FileFault
+from shared.csv_row import fields
+from shared.errors import FileFault, Rejected
 from shared.events import Run
 from shared.partitioning import partition
 from shared.records import RUN_HEADER
@@ -73,7 +72,9 @@ class Prices:
             raise FileFault(f"line {first.line}: the first line has {first.length:,} bytes; is this a CSV file?")
         written, named = headers.text(first[1]), bool(self._request.header)
         given = headers.names(written)
-        if named:
+        if not named:
+            headers.one_line(first)
+        else:
             given = self._request.header
             rows = [(first[0], written.encode()), *rows[1:]]
         request = self._request
@@ -125,10 +126,10 @@ def _field(row: bytes, at: int) -> bytes:
     """The field at that position, stripped; empty where the row is shorter or the field no symbol."""
     if b'"' in row:
         try:
-            fields = next(csv.reader([row.decode("utf-8", "replace")]), [])
-        except csv.Error:
+            cells = fields(row.decode("utf-8", "replace"))
+        except Rejected:
             return b""
-        field = fields[at].encode() if at < len(fields) else b""
+        field = cells[at].encode() if at < len(cells) else b""
     else:
         parts = row.split(b",", at + 1)
         field = parts[at] if at < len(parts) else b""

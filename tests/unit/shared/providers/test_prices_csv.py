@@ -81,8 +81,9 @@ def test_a_quoted_newline_is_part_of_its_field() -> None:
     assert parse("time,note,price,size,symbol", row) == Trade("BTC-USD", "BTC-USD", AT, Decimal("1.50"), Decimal(2))
 
 
-def test_an_open_quote_ends_with_its_row() -> None:
-    assert parse("time,price,symbol", '1610064000278,1,"X').symbol == "X"
+@pytest.mark.parametrize("row", ['1610064000278,1,"X', '1610064000278,1,"X"Y', '1610064000278,1,"a\n1610064000279,2,"X'])
+def test_a_row_whose_quotes_break_the_format_is_a_bad_row(row: str) -> None:
+    assert rejection(f"time,price,symbol\n{row}".encode()).reason == "bad_row"
 
 
 def test_naive_times_are_read_in_the_headers_zone() -> None:
@@ -173,7 +174,7 @@ def _decodes(data: bytes) -> bool:
         ("time,price,symbol,zone=America", "zone 'America'"),
         ("time,price,symbol,zone=", "zone ''"),
         ("time,price,symbol,zone=\x00", r"zone '\x00'"),
-        ("time\rprice,symbol", "no row of CSV"),
+        ("time\rprice,symbol", "no column for price, time"),
         ("x" * 200_000 + ",time", "more than 32768 characters"),
     ],
 )
