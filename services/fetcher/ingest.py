@@ -23,7 +23,6 @@ from shared.time import to_iso
 from shared.topics import DEAD_LETTERS, RAW_LIMIT, RUNS
 
 PROGRESS_SECONDS = 0.25
-MESSAGE_CHARACTERS = 2000
 
 
 class Stopped(Exception):
@@ -90,7 +89,6 @@ class Ingest:
 
     async def fail(self, message: str) -> None:
         """Ends the run with the fault's message; `aborted` markers follow what it published, now or in an earlier attempt."""
-        message = message[:MESSAGE_CHARACTERS]
         if self.run.attempts > 1 and self._sent <= self._skip:  # an earlier attempt may have sent rows that this one has not seen
             self._used = set(range(self._raw.partitions))
         if self._used:

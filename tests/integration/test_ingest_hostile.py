@@ -103,6 +103,7 @@ async def test_an_address_that_is_none_fails_its_run(kind: Callable[..., Run], k
             last = await runs.ended(kafka_settings, asked[address].run_id)
             assert last.status == "failed"
             assert message in last.message, (address, last.message)
+            assert "\x00" not in last.message
             assert "unexpected" not in last.message
 
 
