@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from services.fetcher.pace import POLL_SECONDS, Pace
-from services.fetcher.protocol import Input, Output, TooLarge
+from services.fetcher.protocol import Input, Output, Resumable, TooLarge
 from services.fetcher.publish import Publisher, Record
 from shared import runs
 from shared.errors import FileFault, Rejected
@@ -44,14 +44,14 @@ class Ingest:
         self._every = PROGRESS_SECONDS
         self._more: Callable[[], dict[str, Any]] = dict
 
-    def resume(self, used: Collection[int], more: Callable[[], dict[str, Any]]) -> None:
+    def resume(self, used: Collection[int], more: Callable[[], dict[str, Any]], *, every: float = 0.0) -> None:
         """For an input that begins behind the rows which earlier attempts sent to these partitions; `more` goes into the run's record.
 
-        A row costs a request, so that there is one is said at once.
+        Where a row costs a request, that there is one is said at once.
         """
         self._sent = self._skip
         self._used.update(used)
-        self._more, self._every = more, 0.0
+        self._more, self._every = more, every
 
     async def begin(self) -> None:
         """Publishes the attempt before its input is opened: an input that ends the process is opened a bounded number of times."""
@@ -61,6 +61,8 @@ class Ingest:
     async def opened(self, given: Input, **request: object) -> None:
         """Publishes what is read; `request` is added to the run's request."""
         self._input = given
+        if isinstance(given, Resumable):
+            self.resume(given.partitions, given.progress, every=given.progress_seconds)
         self.run = msgspec.structs.replace(self.run, request={**self.run.request, **request}, bytes_total=given.bytes_total)
         await self._say("running")
         await self._publisher.acknowledge()

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from shared.errors import FileFault
 
@@ -63,3 +63,17 @@ class Input(Protocol):
 
     def close(self) -> None:
         """Releases what it holds; may be called twice."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """An input that begins behind the checkpoint of its run's record, so no row is counted to be passed over."""
+
+    progress_seconds: float  # between two records of its progress; 0: after every batch
+
+    @property
+    def partitions(self) -> set[int]:
+        """Where its rows go, those of earlier attempts too."""
+
+    def progress(self) -> dict[str, Any]:
+        """The fields of the run's record that lead a successor on."""

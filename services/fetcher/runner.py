@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from services.fetcher.bring import bring
+from services.fetcher.ended import NEVER, Ended, Key
 from services.fetcher.files import FileInput
 from services.fetcher.history import spans
 from services.fetcher.history.access import access
@@ -60,7 +61,7 @@ class Runner:
         self._consumer = self._new_consumer()
         self._generation = 0
         self._open: dict[str, tuple[int, Run]] = {}  # unfinished runs of owned partitions: partition, newest record
-        self._ended: set[str] = set()
+        self._ended = Ended()
         self._parents: dict[str, bytes] = {}  # of open runs that were asked for under a trace
         self._active: dict[str, _Active] = {}
         self._not_before: dict[str, float] = {}
@@ -103,11 +104,14 @@ class Runner:
         polled = await self._consumer.poll(POLL_MS, POLL_RECORDS)
         for partition, records in polled.items():
             for record in records:
+                if record.value is None:
+                    self._ended.discard(Key(partition.partition, record.key or b""))
                 self._see(partition.partition, runs.read(record.value), header(record.headers, traces.HEADER))
         self._stop_lost()
         self._finish()
         self._start(group)
         await self._consumer.commit({tp: records[-1].offset + 1 for tp, records in polled.items() if records})
+        await self._ended.sweep(self._settings.kafka, RUNS, [tp.partition for tp in self._consumer.ready])
 
     async def _connect(self) -> None:
         self._consumer = self._new_consumer()
@@ -129,6 +133,8 @@ class Runner:
                 parents: dict[str, bytes | None] = {}
                 async for records in reader.read(RUNS, partition.partition, first, end):
                     for record in records:
+                        if record.value is None:
+                            known.pop((record.key or b"").decode(), None)
                         if run := runs.read(record.value):
                             known[run.run_id] = runs.newest(known.get(run.run_id, run), run)
                             parents.setdefault(run.run_id, header(record.headers, traces.HEADER))
@@ -153,14 +159,13 @@ class Runner:
         if run is None:
             return
         _, known = self._open.get(run.run_id, (partition, run))
+        ended = Key(partition, run.run_id.encode())
         held = runs.newest(known, run)
         if held.status in runs.FINAL:
             self._open.pop(run.run_id, None)
             self._parents.pop(run.run_id, None)
-            self._ended.add(run.run_id)
-        elif run.run_id not in self._ended and (
-            left or run.run_kind != "snapshot"
-        ):  # a former owner's last progress may come behind the end
+            self._ended.add(ended, NEVER if held.status == "published" else held.updated_at)  # the writer has yet to finish it
+        elif ended not in self._ended and (left or run.run_kind != "snapshot"):  # a former owner's last progress may come behind the end
             self._open[run.run_id] = (partition, held)
             if parent:
                 self._parents.setdefault(run.run_id, parent)
@@ -233,8 +238,6 @@ class Runner:
             raise FileFault(f"given up after {run.attempts} attempts")
         await ingest.begin()
         given, request = await self._open_input(run, stop)
-        if isinstance(given, Pages):
-            ingest.resume(given.partitions, given.progress)
         await ingest.opened(given, **request)
         await ingest.carry_out()
 

@@ -16,9 +16,10 @@ from shared.backoff import delay
 from shared.bus.connection import TopicPartition, client_options
 from shared.errors import Unavailable
 from shared.settings import Kafka
-from shared.topics import TOPICS, Topic, differences
+from shared.topics import STATE, TOPICS, Topic, differences
 
 VISIBLE_SECONDS = 60.0
+_SET_FOR_TOPIC = 1  # the source of a setting that the topic has itself
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Report:
     created: list[str] = field(default_factory=list)
     existing: list[str] = field(default_factory=list)
     mismatches: list[str] = field(default_factory=list)
+    altered: list[str] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -43,7 +45,7 @@ async def _client(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def create_topics(kafka: Kafka, topics: tuple[Topic, ...] = TOPICS) -> Report:
-    """Creates what is missing; compares what is there. Raises `Unavailable`."""
+    """Creates what is missing; compares what is there, and ends the deletion of state. Raises `Unavailable`."""
     report = Report()
     async with _client(kafka) as client:
         known = set(await client.list_topics())
@@ -53,6 +55,7 @@ async def create_topics(kafka: Kafka, topics: tuple[Topic, ...] = TOPICS) -> Rep
             await _visible(client, set(report.created))
         present = [topic for topic in topics if topic not in missing]
         report.existing = [topic.name for topic in present]
+        report.altered = await _compact_state(client, kafka, [topic for topic in present if topic in STATE])
         report.mismatches += await _compare(client, kafka, present)
     return report
 
@@ -76,6 +79,35 @@ async def _visible(client: AIOKafkaAdminClient, names: set[str]) -> None:
         if time.monotonic() > deadline:
             raise Unavailable(f"the topics were created, but the broker does not list them after {VISIBLE_SECONDS:g} s")
         await asyncio.sleep(delay(attempt, cap=0.5))
+
+
+async def _compact_state(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topic]) -> list[str]:
+    """Gives state topics of an older table their cleanup policy; returns those that were changed. Other settings stay."""
+    wrong = await _deleted(client, kafka, topics)
+    if wrong:
+        own = await _overrides(client, [kafka.topic_prefix + topic.name for topic in wrong])
+        await _alter(client, {name: {**settings, "cleanup.policy": "compact"} for name, settings in own.items()})
+    deadline = time.monotonic() + VISIBLE_SECONDS
+    while await _deleted(client, kafka, wrong):  # the broker learns it from the controller
+        if time.monotonic() > deadline:
+            raise Unavailable(f"the cleanup policy was changed, but the broker does not show it after {VISIBLE_SECONDS:g} s")
+        await asyncio.sleep(0.1)
+    return [topic.name for topic in wrong]
+
+
+async def _deleted(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topic]) -> list[Topic]:
+    found = await _describe(client, kafka, topics)
+    return [topic for topic in topics if found[topic.name][1].get("cleanup.policy") != topic.cleanup]
+
+
+async def _overrides(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    """What is set for each topic itself: altering replaces all of it."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    return {
+        name: {entry[0]: entry[1] for entry in entries if entry[3] == _SET_FOR_TOPIC}
+        for response in await client.describe_configs(resources)
+        for _, _, _, name, entries in response.resources
+    }
 
 
 async def _compare(client: AIOKafkaAdminClient, kafka: Kafka, topics: list[Topic]) -> list[str]:
@@ -107,11 +139,15 @@ async def keep(kafka: Kafka, topics: Collection[Topic], *, forever: bool) -> Non
     without = {"retention.ms": "-1", "retention.bytes": "-1"} if forever else {}
     wanted = {topic: topic.config | (without if "delete" in topic.cleanup else {}) for topic in topics}
     async with _client(kafka) as client:
-        resources = [ConfigResource(ConfigResourceType.TOPIC, kafka.topic_prefix + t.name, configs) for t, configs in wanted.items()]
-        for response in await client.alter_configs(resources):
-            for code, message, _, name in response.resources:
-                if code:
-                    raise Unavailable(f"{name}: its settings were not changed: {message or for_code(code).__name__}")
+        await _alter(client, {kafka.topic_prefix + topic.name: settings for topic, settings in wanted.items()})
+
+
+async def _alter(client: AIOKafkaAdminClient, settings: dict[str, dict[str, str]]) -> None:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs) for name, configs in settings.items()]
+    for response in await client.alter_configs(resources):
+        for code, message, _, name in response.resources:
+            if code:
+                raise Unavailable(f"{name}: its settings were not changed: {message or for_code(code).__name__}")
 
 
 async def cluster_id(kafka: Kafka) -> str:

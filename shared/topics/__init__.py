@@ -57,14 +57,12 @@ OPS_EVENTS = Topic("ops.events.v1", "ServiceEvent, Marker, Tally", "service", re
 MINUTES = Topic(
     "ops.minutes.v1", "ServiceMinute, MinuteGivenUp", "service|start, partitioned by service", "compact,delete", 7, 16, tier="gold"
 )
-RUNS = Topic("pipeline.runs.v1", "Run", "run_id", "compact,delete", 30, 8)
+RUNS = Topic("pipeline.runs.v1", "Run", "run_id", "compact")
 SOURCES = Topic(
     "pipeline.sources.v1",
     "SourceState, Hole, SourceWanted",
     "source; source|hole|…; source|wanted; partitioned by source",
-    "compact,delete",
-    30,
-    8,
+    "compact",
 )
 DEAD_LETTERS = Topic("pipeline.dlq.v1", "the rejected record's own bytes", "original key", "delete", 90, 32, limit=DEAD_LETTER_LIMIT)
 CHECKPOINTS = Topic("pipeline.checkpoints.v1", "Checkpoint, in the partition it is about", "group|topic|partition", "compact")
@@ -86,6 +84,8 @@ TOPICS: Final = (
     DEAD_LETTERS,
     CHECKPOINTS,
 )
+# What no store knows, or not yet: read from the first offset by whoever takes a partition, so never deleted.
+STATE: Final = (RUNS, SOURCES, CHECKPOINTS)
 # Where the events of a raw topic go.
 EVENTS_OF: Final = {MARKET_RAW.name: TICKS, TRADING_RAW.name: TRADING_EVENTS, OPS_RAW.name: OPS_EVENTS}
 

@@ -17,6 +17,8 @@ def main() -> int:
     except Unavailable as fault:
         print(f"topics: {fault}", file=sys.stderr)
         return 1
+    for name in report.altered:
+        print(f"altered: {name} is compacted and no longer deleted", file=sys.stderr)
     for line in report.mismatches:
         print(f"mismatch: {line}", file=sys.stderr)
     print(f"topics: {len(report.created)} created, {len(report.existing)} there already")

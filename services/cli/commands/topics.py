@@ -59,6 +59,8 @@ def create() -> None:
     except Unavailable as fault:
         raise runs.unreachable(found, fault) from None
     terminal.say(f"{len(report.created)} created, {len(report.existing)} there already")
+    for name in report.altered:
+        terminal.say(f"{name} is compacted and no longer deleted")
     if report.mismatches:
         raise terminal.fail("\n".join(report.mismatches))
 

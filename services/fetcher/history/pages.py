@@ -41,6 +41,8 @@ class _Counted(msgspec.Struct, frozen=True):
 class Pages:
     """The pages of all spans behind the checkpoint of the run's record."""
 
+    progress_seconds = 0.0  # a row costs a request
+
     def __init__(self, run: Run, access: Access, spans: Sequence[Span], client: Client) -> None:
         self._run, self._access, self._spans, self._client = run, access, spans, client
         self._at = msgspec.convert(run.checkpoint, Checkpoint)

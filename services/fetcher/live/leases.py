@@ -5,10 +5,11 @@ While the group decides anew nothing changes hands: a source goes on where it is
 
 import msgspec
 
+from services.fetcher.ended import Ended, Key
 from shared.bus import Log
 from shared.bus.consumer import Consumer
 from shared.errors import Unavailable
-from shared.events import SourceRecord, SourceState, SourceWanted
+from shared.events import Hole, SourceRecord, SourceState, SourceWanted
 from shared.partitioning import partition
 from shared.records import Record
 from shared.settings import Kafka
@@ -33,6 +34,7 @@ class Leases:
         self.connected = False
         self.wanted: dict[str, SourceWanted] = {}
         self.epochs: dict[str, int] = {}
+        self._holes = Ended()
 
     async def turn(self) -> None:
         """Takes what has changed, waiting a moment for it; raises `Unavailable`."""
@@ -41,9 +43,10 @@ class Leases:
         if self._consumer.uninitialised:
             await self._load()
         polled = await self._consumer.poll(POLL_MS, POLL_RECORDS)
-        for records in polled.values():
-            self._take(records)
+        for place, records in polled.items():
+            self._take(place.partition, records)
         self._consumer.handled(polled)
+        await self._holes.sweep(self._kafka, SOURCES, [tp.partition for tp in self._consumer.ready])
 
     def owns(self, source: str) -> bool:
         """Whether the source may be started here."""
@@ -91,20 +94,29 @@ class Leases:
             for place in wanted:
                 first, end = ranges[place.partition]
                 async for records in reader.read(SOURCES, place.partition, first, end):
-                    self._take(records)
+                    self._take(place.partition, records)
                 if place not in self._consumer.uninitialised:
                     return  # rebalanced meanwhile
                 self._consumer.seek(place, end)
         log().info("source partitions taken", partitions=[tp.partition for tp in wanted])
 
-    def _take(self, records: list[Record]) -> None:
+    def _take(self, place: int, records: list[Record]) -> None:
         for record in records:
+            key = Key(place, record.key or b"")
+            if record.value is None:
+                self._holes.discard(key)
+                continue
             try:
-                said = _decode(record.value or b"")
+                said = _decode(record.value)
             except msgspec.MsgspecError:
                 continue
             if isinstance(said, SourceWanted):
                 known = self.wanted.get(said.source)
                 self.wanted[said.source] = said if known is None or said.at >= known.at else known
+            elif isinstance(said, Hole):
+                if said.state == "open":
+                    self._holes.discard(key)
+                else:
+                    self._holes.add(key, said.ended_at or said.found_at)
             elif isinstance(said, SourceState):
                 self.epochs[said.source] = max(said.epoch, self.epochs.get(said.source, 0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.topics import CANDLES, CHECKPOINTS, DEAD_LETTER_LIMIT, DEAD_LETTERS, MARKET_RAW, RAW_LIMIT, TICKS, TOPICS, differences
+from shared.topics import CANDLES, CHECKPOINTS, DEAD_LETTER_LIMIT, DEAD_LETTERS, MARKET_RAW, RAW_LIMIT, STATE, TICKS, TOPICS, differences
 
 
 def test_a_topic_as_the_table_says_has_no_differences() -> None:
@@ -42,3 +42,19 @@ def test_checkpoints_are_never_deleted_by_age_and_names_are_unique_and_versioned
 
 def test_checkpoints_have_a_partition_for_each_raw_one() -> None:
     assert CHECKPOINTS.partitions == MARKET_RAW.partitions
+
+
+def test_state_that_only_a_topic_knows_is_compacted_and_never_deleted() -> None:
+    for topic in STATE:
+        assert topic.config["cleanup.policy"] == "compact"
+        assert not {"retention.ms", "retention.bytes"} & topic.config.keys()
+
+
+def test_every_topic_of_the_pipeline_but_dead_letters_is_state() -> None:
+    assert {topic for topic in TOPICS if topic.name.startswith("pipeline.")} - {DEAD_LETTERS} == set(STATE)
+
+
+def test_a_compacted_topic_that_is_deleted_as_well_is_kept_by_the_store() -> None:
+    """What the store publishes again, or the checkpoint rebuilds, may be deleted by age."""
+    deleted = {topic for topic in TOPICS if topic.cleanup == "compact,delete"}
+    assert {topic.name.split(".")[0] for topic in deleted} == {"market", "trading", "ops"}
