@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from shared import collector
+from shared import collector, tasks
 from shared import settings as settings_module
 from shared.settings import Settings
 from shared.telemetry import follow, logs, probes, process, traces
@@ -48,11 +48,15 @@ async def _serve(name: str, main: Main, settings: Settings) -> None:
         serving.cancel()
 
 
+async def _main(main: Main, settings: Settings, health: probes.Health, stop: asyncio.Event) -> None:
+    await main(settings, health, stop)
+
+
 async def _work(main: Main, settings: Settings, health: probes.Health, stop: asyncio.Event) -> None:
     """`main`, cancelled if it has not returned `STOP_SECONDS` after `stop`."""
     logs.log().info("started")
-    task = asyncio.ensure_future(main(settings, health, stop))
-    stopping = asyncio.create_task(stop.wait())
+    task = tasks.start(_main(main, settings, health, stop), expected=(BaseException,))  # raised below, logged in `run`
+    stopping = tasks.start(stop.wait())
     await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
     if not task.done():
         await asyncio.wait([task], timeout=STOP_SECONDS)

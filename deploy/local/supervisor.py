@@ -10,6 +10,7 @@ import os
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Callable
+from contextlib import suppress
 
 from deploy.local import state
 from deploy.local.logs import Log
@@ -18,6 +19,7 @@ from deploy.local.plan import Plan, Step
 from deploy.local.unit import Echo, Unit, created, ending, kill_family
 
 Say = Callable[[str], None]
+STATE_SECONDS = 1.0
 
 
 class _StopError(Exception):
@@ -29,11 +31,12 @@ class Supervisor:
 
     def __init__(self, plan: Plan, say: Say, echo: Echo) -> None:
         self._plan = plan
-        self._say = say
+        self._out = say
         self._echo = echo
         self._started = time.time()
         self._created = created(os.getpid()) or 0.0
         self._ready = False
+        self._unwritten = ""  # why the state on disk is not the present one
         self._parts = [self._unit(part) for part in plan.parts]
         self._services = [self._unit(service) for service in plan.services]
         self._warming: asyncio.subprocess.Process | None = None
@@ -46,6 +49,7 @@ class Supervisor:
                 for unit in self._parts:
                     group.create_task(unit.keep())
                 group.create_task(self._bring_up(group))
+                group.create_task(self._keep_state())
                 await stop.wait()
                 self._say("stopping")
                 raise _StopError
@@ -118,7 +122,26 @@ class Supervisor:
         entries = [self._entry(kind, unit) for kind, units in kinds for unit in units]
         plan = self._plan
         ours = state.State(os.getpid(), self._created, self._started, self._ready, plan.environment, plan.external, entries)
-        state.write(plan.home, ours)
+        try:
+            state.write(plan.home, ours)
+        except OSError as error:
+            if not self._unwritten:
+                self._say(f"the state is not written, and will be: {error}")
+            self._unwritten = str(error)
+        else:
+            self._unwritten = ""
+
+    async def _keep_state(self) -> None:
+        """Writes the state once the disk takes it again."""
+        while True:
+            await asyncio.sleep(STATE_SECONDS)
+            if self._unwritten:
+                self._write_state()
+
+    def _say(self, line: str) -> None:
+        """Progress; an output that takes none (a file on a full disk, a closed pipe) is no reason to end."""
+        with suppress(OSError):
+            self._out(line)
 
     def _entry(self, kind: str, unit: Unit) -> state.Entry:
         status = unit.status

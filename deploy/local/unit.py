@@ -65,15 +65,20 @@ class Unit:
         delay = self._first_delay
         while not self._stopping.is_set():
             started = time.monotonic()
-            code = await self._run_once()
+            try:
+                ended = ending(await self._run_once())
+            except (OSError, StartError) as error:  # it cannot be prepared now: a full disk, say
+                if not self.ready.is_set() and not isinstance(error, OSError):
+                    raise
+                ended = f"cannot be started: {error}"
             if self._stopping.is_set():
                 return
             if time.monotonic() - started > STEADY_SECONDS:
                 delay = self._first_delay
             self.status.restarts += 1
             if self.status.restarts >= ATTEMPTS and not self.ready.is_set():
-                raise StartError(f"{self.name} {ending(code)} {ATTEMPTS} times and was never ready:\n{self.log.tail()}")
-            self._set("restarting", f"{ending(code)}, again in {delay:g} s; see {self.log.path}")
+                raise StartError(f"{self.name} {ended} {ATTEMPTS} times and was never ready:\n{self.log.tail()}")
+            self._set("restarting", f"{ended}, again in {delay:g} s; see {self.log.path}")
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY)
 

@@ -14,6 +14,7 @@ import uvloop
 
 from deploy.simulator.server import StartError, running
 from deploy.simulator.settings import SimulatorSettings, load
+from shared import tasks
 
 
 async def _serve(settings: SimulatorSettings) -> None:
@@ -24,7 +25,7 @@ async def _serve(settings: SimulatorSettings) -> None:
     async with running(settings) as simulator:
         markets = len(simulator.exchange.select())
         print(f"simulator ready: {markets} markets at {simulator.http}, seed {settings.seed}", flush=True)
-        stopping = asyncio.create_task(stop.wait())
+        stopping = tasks.start(stop.wait())
         await asyncio.wait([stopping, simulator.trading], return_when=asyncio.FIRST_COMPLETED)
         if simulator.trading.done():
             simulator.trading.result()

@@ -30,6 +30,7 @@ from deploy.simulator.rest import TRANSPORT, Rest
 from deploy.simulator.schedule import SECOND
 from deploy.simulator.settings import PREFIX, SimulatorSettings
 from deploy.simulator.websocket import socket_class
+from shared import tasks
 
 BACKLOG = 1024
 STOP_SECONDS = 5
@@ -107,8 +108,8 @@ async def running(settings: SimulatorSettings) -> AsyncIterator[Simulator]:
         )
         server = _Server(config)
         # The socket listens already: who connects before the server accepts waits a moment.
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        trading = asyncio.create_task(exchange.run())
+        serving = tasks.start(server.serve(sockets=[listener]))
+        trading = tasks.start(exchange.run())
         try:
             yield Simulator(exchange, trading, settings.host, listener.getsockname()[1])
         finally:

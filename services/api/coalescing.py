@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
+from shared import tasks
+
 Found = TypeVar("Found")
 
 
@@ -18,7 +20,7 @@ class _Turn(Generic[Found]):
 
     def __init__(self, before: asyncio.Task[Found] | None, read: Callable[[], Awaitable[Found]]) -> None:
         self.begun = False
-        self.task = asyncio.create_task(self._run(before, read))
+        self.task = tasks.start(self._run(before, read), expected=(Exception,))  # raised where it is awaited
 
     async def _run(self, before: asyncio.Task[Found] | None, read: Callable[[], Awaitable[Found]]) -> Found:
         if before is not None and not before.done():

@@ -5,6 +5,7 @@ import asyncio
 from services.api.app import Application
 from services.api.protocol import Context
 from services.api.store import connect
+from shared import tasks
 from shared.archive.store import Store as Archive
 from shared.bus.outlet import Outlet
 from shared.bus.reporter import Reporter
@@ -23,9 +24,9 @@ async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     reporter = Reporter(outlet) if settings.telemetry.report_requests else None
     archive = await Archive(settings.s3).open() if settings.s3.bucket else None
     app = Application(Context(store, settings.api, health, outlet, reporter, archive))
-    sending = asyncio.create_task(outlet.run())
+    sending = tasks.start(tasks.kept(health, "outlet", outlet.run))
     log().info("serving", host=settings.api.host, port=settings.api.port)
-    server = asyncio.create_task(run_server(app, settings.api.host, settings.api.port))
+    server = tasks.start(run_server(app, settings.api.host, settings.api.port))
     try:
         await _beat(health, stop, server, reporter)
     finally:
@@ -45,7 +46,7 @@ async def _beat(health: Health, stop: asyncio.Event, server: asyncio.Task[None],
         health.beat("serve")
         if reporter is not None:
             reporter.beat()
-        stopping = asyncio.create_task(stop.wait())
+        stopping = tasks.start(stop.wait())
         await asyncio.wait([server, stopping], timeout=BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if server.done():

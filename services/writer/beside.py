@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from services.writer.sinks.postgres.connection import Connection, connect, quiet
+from shared import tasks
 from shared.backoff import delay
 from shared.errors import Unavailable
 from shared.settings import Database
@@ -20,8 +21,8 @@ async def keep(database: Database, health: Health, loop: str, what: str, one: On
 
     A piece that is not done soon after `stop` is given up: it is there for whoever comes next.
     """
-    work = asyncio.create_task(_work(database, health, loop, what, one, stop))
-    leaving = asyncio.create_task(stop.wait())
+    work = tasks.start(_work(database, health, loop, what, one, stop))
+    leaving = tasks.start(stop.wait())
     try:
         await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
         done, _ = await asyncio.wait({work}, timeout=LEAVE_SECONDS)

@@ -7,6 +7,7 @@ import asyncio
 
 from services.writer.batch import Place
 from services.writer.protocol import Fenced, Sink, Write
+from shared import tasks
 from shared.backoff import delay
 from shared.bus import TopicPartition
 from shared.bus.consumer import Consumer
@@ -79,7 +80,7 @@ class Runner:
         write = await self._sink.prepare({self._place(tp): records for tp, records in polled.items()})
         del polled  # what was made of it is all that is held until it is written
         await self._written()
-        self._writing = asyncio.create_task(self._write(write, ends))
+        self._writing = tasks.start(self._write(write, ends), expected=(Fenced, Unavailable))
 
     async def _write(self, write: Write, ends: dict[TopicPartition, int]) -> None:
         await write()

@@ -26,6 +26,7 @@ from aiokafka.errors import (
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
+from shared import tasks
 from shared.bus.behind import Behind
 from shared.bus.connection import TopicPartition
 from shared.bus.security import security
@@ -113,7 +114,7 @@ class Consumer:
             await self._broker.start()
         except KafkaError as fault:
             raise Unavailable(f"Kafka: {fault!r}") from fault
-        self._measuring = asyncio.create_task(self._measure())
+        self._measuring = tasks.start(self._measure())
 
     async def stop(self) -> None:
         """Leaves the group."""

@@ -72,9 +72,12 @@ class Outlet:
                 await self._pass_on()
                 attempt = 0
                 self._health.working("outlet")
-            except Unavailable as fault:
-                log().warning("events wait", reason=str(fault), waiting=len(self._offered))
-                self._health.retrying("outlet", str(fault))
+            except Exception as fault:  # noqa: BLE001 whatever it is, the next records are sent
+                if isinstance(fault, Unavailable):
+                    log().warning("events wait", reason=str(fault), waiting=len(self._offered))
+                else:
+                    log().error("events could not be sent", exc_info=fault)
+                self._health.retrying("outlet", str(fault) or repr(fault))
                 metrics.RETRIES.labels("kafka").inc()
                 await self._drop_producer()
                 await asyncio.sleep(delay(attempt))
@@ -105,11 +108,14 @@ class Outlet:
         asked = [done for *_, done in sent]
         try:
             await self._publish([*offered, *((item, headers) for items, headers, _ in sent for item in items)])
-        except Unavailable as fault:
-            self._offered = (offered + self._offered)[: self._most]
+        except Exception as fault:
+            if isinstance(fault, Unavailable):
+                self._offered = (offered + self._offered)[: self._most]
+            else:  # they would fail again
+                metrics.DROPPED.inc(len(offered))
             for done in asked:
                 if not done.done():
-                    done.set_exception(Unavailable(str(fault)))
+                    done.set_exception(Unavailable(str(fault) or repr(fault)))
             raise
         for done in asked:
             if not done.done():

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from shared import tasks
 from shared.telemetry import metrics as m
 from shared.telemetry.retries import Episode, Retries
 from shared.time import SECOND, to_iso
@@ -134,7 +135,7 @@ async def run_server(app: object, host: str, port: int) -> None:
         timeout_graceful_shutdown=5,
     )
     server = Server(config)
-    task = asyncio.create_task(server.serve())
+    task = tasks.start(server.serve())
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:

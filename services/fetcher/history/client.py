@@ -15,6 +15,7 @@ from services.fetcher import responses
 from services.fetcher.history.access import Access, same_place
 from services.fetcher.live.bucket import Bucket
 from services.fetcher.responses import Response, TooLarge
+from shared import tasks
 from shared.backoff import delay
 from shared.errors import FileFault, Unavailable
 from shared.telemetry import metrics
@@ -107,7 +108,7 @@ class Client:
 
     async def _place(self) -> None:
         """Waits for a place in the budget, or the end."""
-        taking, stopping = asyncio.ensure_future(self._bucket.take()), asyncio.ensure_future(self._stop.wait())
+        taking, stopping = tasks.start(self._bucket.take()), tasks.start(self._stop.wait())
         try:
             await asyncio.wait([taking, stopping], return_when=asyncio.FIRST_COMPLETED)
             if self._stop.is_set():

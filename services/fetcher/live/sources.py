@@ -20,6 +20,7 @@ from services.fetcher.live.choice import checked, watched
 from services.fetcher.live.lane import Lane, now_us
 from services.fetcher.live.leases import Leases, home
 from services.fetcher.live.repair import Repair
+from shared import tasks
 from shared.backoff import delay
 from shared.bus import Log, Producer
 from shared.bus.outlet import Outlet
@@ -78,7 +79,8 @@ class Sources:
     async def run(self, stop: asyncio.Event) -> None:
         """Runs this replica's sources until `stop`; then they go on elsewhere."""
         self._configured = {source.name: checked(source) for source in self._settings.fetcher.sources}
-        sending, beating = asyncio.create_task(self._outlet.run()), asyncio.create_task(self._beat())
+        sending = tasks.start(tasks.kept(self._health, "outlet", self._outlet.run))
+        beating = tasks.start(tasks.kept(self._health, "beats", self._beat))
         attempt = 0
         while not stop.is_set():
             self._health.beat("sources")
@@ -167,7 +169,7 @@ class Sources:
             repair = Repair(lane, choice.watch, choice.symbols, choice.base, bucket, self.reporter, streamed=streamed, headers=asking)
         metrics.INTERVAL.labels(source.name).set(0 if source.channels else source.interval_seconds)
         running = self._running[source.name] = _Running(source, lane, repair)
-        running.task = asyncio.create_task(self._keep(running))
+        running.task = tasks.start(self._keep(running))
         log().info("source taken", source=source.name, epoch=lane.epoch)
 
     def _budget(self, provider: str, budget: Budget) -> Budget:

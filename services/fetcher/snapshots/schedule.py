@@ -12,7 +12,7 @@ from services.fetcher.snapshots.asking import Asked
 from services.fetcher.snapshots.plan import checked
 from services.fetcher.snapshots.recording import SOURCE, Recording
 from services.fetcher.snapshots.snapshot import Taking
-from shared import price_files, runs
+from shared import price_files, runs, tasks
 from shared.bus.reporter import Reporter
 from shared.errors import Unavailable
 from shared.events import Run
@@ -57,7 +57,7 @@ class Desk:
 
     async def take(self, assets: Sequence[str], names: Sequence[str]) -> Taken:
         """A snapshot on record; raises `Unavailable` where that takes too long: it goes on then."""
-        task = asyncio.create_task(self._take(assets, names))
+        task = tasks.start(self._take(assets, names))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -79,7 +79,7 @@ class Desk:
                 self.next_run = now - now % interval + interval
             elif now >= self.next_run and (due is None or due.done()):
                 self.next_run = now - now % interval + interval
-                due = asyncio.create_task(self._scheduled())
+                due = tasks.start(self._scheduled())
             await asyncio.sleep(POLL_SECONDS)
         ending = self._tasks | ({due} if due is not None else set())
         if ending:

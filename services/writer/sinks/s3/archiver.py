@@ -13,6 +13,7 @@ from services.writer.sinks.s3.pending import Draft, Limits, Pending
 from services.writer.sinks.s3.positions import GROUP, Positions
 from services.writer.sinks.s3.uploads import adopt, upload
 from services.writer.sinks.s3.watch import Watch
+from shared import tasks
 from shared.archive.layout import Place
 from shared.archive.store import Store
 from shared.backoff import delay
@@ -144,7 +145,7 @@ class Archiver:
             self._pending[tp] = Pending(_TOPICS[name[tp][0]], start, hour)
             self._consumer.seek(tp, max(first, start))
             if ahead:
-                self._uploads[tp] = Sent(asyncio.create_task(self._adopt(tp, start)), None, start)
+                self._uploads[tp] = Sent(tasks.start(self._adopt(tp, start), expected=(Stale, Unavailable)), None, start)
         metrics.ARCHIVE_REFUSED.set(len(self._refused))
         metrics.ASSIGNED.set(len(self._consumer.ready))
         log().info("partitions taken", partitions=len(wanted))
@@ -175,7 +176,7 @@ class Archiver:
         for tp, pending in self._pending.items():
             if pending.complete and tp not in self._uploads:
                 draft = pending.complete[0]
-                self._uploads[tp] = Sent(asyncio.create_task(self._upload(tp, draft)), draft, draft.writer.first)
+                self._uploads[tp] = Sent(tasks.start(self._upload(tp, draft), expected=(Stale, Unavailable)), draft, draft.writer.first)
 
     async def _adopt(self, tp: TopicPartition, end: int) -> int:
         return await adopt(self._places[tp], end, partial(self._move, tp, self._generation))

@@ -1,0 +1,48 @@
+"""The end of a task is reported, and a loop that nobody waits for goes on."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from shared import tasks
+from shared.errors import Unavailable
+from shared.telemetry.probes import Health
+from shared.telemetry.retries import GRACE_SECONDS
+
+
+async def test_a_loop_that_dies_is_started_again_and_reported() -> None:
+    health, runs = Health(), 0
+
+    async def work() -> None:
+        nonlocal runs
+        runs += 1
+        if runs < 3:
+            raise ValueError("a record nobody foresaw")
+        await asyncio.sleep(60)
+
+    with capture_logs() as logs:
+        task = tasks.start(tasks.kept(health, "outlet", work))
+        async with asyncio.timeout(5):
+            while runs < 3:
+                await asyncio.sleep(0.01)
+    assert [line["task"] for line in logs] == ["outlet", "outlet"]
+    episode = health._retries._episodes["outlet"]
+    assert (episode.attempts, episode.reason) == (2, "ValueError('a record nobody foresaw')")
+    episode.began -= GRACE_SECONDS
+    assert "outlet loop" in await health.faults()
+    task.cancel()
+
+
+@pytest.mark.parametrize(("fault", "reported"), [(ValueError("x"), 1), (Unavailable("x"), 0)])
+async def test_a_task_that_ends_by_an_unexpected_fault_is_logged_though_nobody_awaits_it(fault: Exception, reported: int) -> None:
+    async def work() -> None:
+        raise fault
+
+    with capture_logs() as logs:
+        task = tasks.start(work())
+        await asyncio.wait([task])
+        await asyncio.sleep(0)
+    assert [line["event"] for line in logs] == ["a task ended by a fault"] * reported
