@@ -14,20 +14,20 @@ from shared.telemetry.retries import GRACE_SECONDS
 
 
 async def test_a_loop_that_dies_is_started_again_and_reported() -> None:
-    health, runs = Health(), 0
+    health, runs, third = Health(), 0, asyncio.Event()
 
     async def work() -> None:
         nonlocal runs
         runs += 1
         if runs < 3:
             raise ValueError("a record nobody foresaw")
+        third.set()
         await asyncio.sleep(60)
 
     with capture_logs() as logs:
         task = tasks.start(tasks.kept(health, "outlet", work))
         async with asyncio.timeout(5):
-            while runs < 3:
-                await asyncio.sleep(0.01)
+            await third.wait()
     assert [line["task"] for line in logs] == ["outlet", "outlet"]
     episode = health._retries._episodes["outlet"]
     assert (episode.attempts, episode.reason) == (2, "ValueError('a record nobody foresaw')")
