@@ -74,20 +74,20 @@ FROM latest l CROSS JOIN LATERAL (
             late, run, epoch, raw_partition, raw_offset, raw_index
     FROM ticks
     WHERE symbol = l.symbol AND source = l.source AND kind = l.kind
-      AND event_time >= $4 AND event_time < $5 AND day >= $6 AND day <= $7
-      AND (event_time, sequence, id) >= ($8, $9, $10)
-      AND (event_time, sequence, id, source, kind) > ($8, $9, $10, $11, $12)
-    ORDER BY event_time, sequence, id LIMIT $13)
+      AND event_time >= $4 AND event_time < $5
+      AND (event_time, sequence, id) >= ($6, $7, $8)
+      AND (event_time, sequence, id, source, kind) > ($6, $7, $8, $9, $10)
+    ORDER BY event_time, sequence, id LIMIT $11)
     UNION ALL
     (SELECT source, symbol, 'bar', native_symbol, start, received_at, 0, id, close, volume, NULL, NULL, NULL, NULL, NULL,
             late, run, epoch, raw_partition, raw_offset, raw_index
     FROM bars
     WHERE l.kind = 'bar' AND symbol = l.symbol AND source = l.source
-      AND start >= $4 AND start < $5 AND start >= $8 AND (start, 0::bigint, id, source, 'bar') > ($8, $9, $10, $11, $12)
-    ORDER BY start LIMIT $13)
+      AND start >= $4 AND start < $5 AND start >= $6 AND (start, 0::bigint, id, source, 'bar') > ($6, $7, $8, $9, $10)
+    ORDER BY start LIMIT $11)
 ) t
 WHERE l.symbol = $1 AND ($2::text IS NULL OR l.source = $2) AND ($3::text IS NULL OR l.kind = $3)
-ORDER BY t.event_time, t.sequence, t.id, t.source, t.kind LIMIT $13"""
+ORDER BY t.event_time, t.sequence, t.id, t.source, t.kind LIMIT $11"""
 
 _MINUTES = """
 SELECT {columns} FROM candles
@@ -127,12 +127,12 @@ _TICK_VALUES = "source, symbol, kind, event_time, sequence, id, price, size, sid
 TICKS_AS_OF = f"""
 SELECT {_TICK_VALUES} FROM ticks
 WHERE symbol = $1 AND kind = $2 AND source = ANY($3::text[])
-  AND event_time >= $4 AND event_time < $5 AND day >= $6 AND day <= $7 AND received_at <= $8"""
+  AND event_time >= $4 AND event_time < $5 AND received_at <= $6"""
 
 TICKS_BEFORE_AS_OF = f"""
 SELECT t.* FROM unnest($3::text[]) AS s(source) CROSS JOIN LATERAL (
     SELECT {_TICK_VALUES} FROM ticks
-    WHERE source = s.source AND symbol = $1 AND kind = $2 AND event_time < $4 AND day <= $5 AND received_at <= $6
+    WHERE source = s.source AND symbol = $1 AND kind = $2 AND event_time < $4 AND received_at <= $5
     ORDER BY event_time DESC, sequence DESC, id DESC LIMIT 1
 ) t"""
 

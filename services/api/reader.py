@@ -14,7 +14,7 @@ from services.api.candles import Filling, Grid, Like, Place, Windows, fill, merg
 from services.api.coverage import Coverage, covered, share
 from services.api.kept import ROW_BYTES
 from services.api.problems import Invalid
-from services.api.store import Made, Store, day
+from services.api.store import Made, Store
 from shared.aggregations.candles import Key, fold, merge
 from shared.events import Candle, Kind
 from shared.time import LATEST, MINUTE, floor
@@ -158,8 +158,7 @@ async def _known(store: Store, query: Query, stored: Sequence[Candle]) -> list[C
             known[key] = merge(known[key], candle) if key in known else candle
         return True
 
-    days = day(start), day(end - 1)
-    await store.scan(queries.TICKS_AS_OF, query.symbol, query.kind, sources, start, end, *days, query.as_of, take=take)
+    await store.scan(queries.TICKS_AS_OF, query.symbol, query.kind, sources, start, end, query.as_of, take=take)
     places = {place(candle) for candle in stored}
     minutes = sorted(known.values(), key=place)
     return [candle for candle in merged(minutes, query.interval) if place(candle) in places]
@@ -196,5 +195,5 @@ async def _closes(store: Store, query: Query, before: int, sources: Sequence[str
     if query.as_of is None:
         rows = await store.fetch(queries.CLOSES_BEFORE, query.symbol, query.kind, sources, before)
         return {found[0]: found[1] for found in rows}
-    values = query.symbol, query.kind, sources, before, day(before), query.as_of
+    values = query.symbol, query.kind, sources, before, query.as_of
     return records.closes(await store.fetch(queries.TICKS_BEFORE_AS_OF, *values))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
 from typing import Any
 
 import asyncpg
@@ -19,7 +18,7 @@ from services.api.coverage import Coverage
 from services.api.kept import Kept, Recent
 from shared.errors import Unavailable
 from shared.settings import Database
-from shared.time import SECOND, to_datetime
+from shared.time import SECOND
 
 CONNECT_SECONDS = 3.0
 ACQUIRE_SECONDS = 5.0
@@ -97,11 +96,6 @@ async def connect(database: Database) -> Store:
         },
     )
     return Store(pool, candles, pages)
-
-
-def day(us: int) -> date:
-    """The event day, by which ticks are partitioned."""
-    return to_datetime(us).date()
 
 
 async def _prepare(connection: Any) -> None:

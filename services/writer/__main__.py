@@ -89,9 +89,10 @@ def upkeep() -> int:
 
     settings = settings_module.load()
     try:
-        tidy = asyncio.run(_expired(settings)) if settings.writer.retention_days else True
+        if settings.writer.retention_days:
+            asyncio.run(_expired(settings))
         if not settings.s3.bucket:
-            return 0 if tidy else 1
+            return 0
         kept = asyncio.run(maintain(settings))
     except Unavailable as fault:
         print(f"maintain: {fault}", file=sys.stderr)
@@ -99,20 +100,17 @@ def upkeep() -> int:
     for key in kept.orphans:
         print(f"ORPHAN  {key}")
     print(f"{kept.removed} objects removed by their age, {kept.kept} kept, {len(kept.orphans)} that do not belong there")
-    return 0 if tidy and not kept.orphans else 1
+    return 1 if kept.orphans else 0
 
 
-async def _expired(settings: Settings) -> bool:
+async def _expired(settings: Settings) -> None:
     from services.writer.maintain import expire
 
     dropped = await expire(settings)
     if dropped is None:
         print("days of ticks and quotes are being dropped by another already")
-        return True
-    print(f"{dropped.days} days of ticks and quotes dropped, {dropped.rows} rows counted as expired")
-    if dropped.busy:
-        print(f"BUSY  {dropped.busy} days are still being read; run it again")
-    return not dropped.busy
+    else:
+        print(f"{dropped.days} days of ticks and quotes dropped, {dropped.rows} rows counted as expired")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Invariant: a chain loses its oldest objects only, in order, and never its newest
 run twice at once, and beside running writers.
 """
 
-import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -16,7 +15,6 @@ from shared.archive import catalog, chain
 from shared.archive.catalog import Entry
 from shared.archive.layout import named
 from shared.archive.store import Store
-from shared.backoff import delay
 from shared.bus.admin import cluster_id
 from shared.settings import Settings
 from shared.time import DAY, to_datetime
@@ -32,14 +30,10 @@ class Kept(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    """Days that were dropped, their rows, and days that readers were in the way of."""
+    """Days that were dropped, and their rows."""
 
     days: int
     rows: int
-    busy: int
-
-
-ATTEMPTS = 8
 
 
 async def expire(settings: Settings) -> Dropped | None:
@@ -50,18 +44,17 @@ async def expire(settings: Settings) -> Dropped | None:
         with quiet():
             if not await retention.turn(connection):
                 return None
-            dropped: list[int | None] = []
-            for table, day in await retention.mark(connection, before):
-                rows = None
-                for attempt in range(ATTEMPTS):
-                    if (rows := await retention.drop(connection, table, day)) is not None:
-                        break
-                    await asyncio.sleep(delay(attempt))
-                dropped.append(rows)
+            marked = await retention.mark(connection, before)
+            days = rows = 0
+            while days < len(marked):
+                deleted = await retention.delete(connection, marked[days:])
+                days += deleted.days
+                rows += deleted.rows
+            if rows:
+                await retention.vacuum(connection, sorted({table for table, _ in marked}))
     finally:
         connection.terminate()
-    done = [rows for rows in dropped if rows is not None]
-    return Dropped(len(done), sum(done), len(dropped) - len(done))
+    return Dropped(days, rows)
 
 
 async def maintain(settings: Settings) -> Kept:

@@ -1,13 +1,18 @@
-"""Applies the numbered SQL files in order, each once, under an advisory lock, so that replicas may start together."""
+"""Applies the numbered SQL files in order, each once, under an advisory lock, so that replicas may start together.
+
+A file is one transaction, unless it is one statement that commits by itself and may be run again after an interruption.
+"""
 
 from pathlib import Path
 
 import asyncpg
 
-from services.writer.sinks.postgres.connection import quiet
+from services.writer.sinks.postgres.connection import Connection, quiet
 
 FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 7_241_110_001
+_BY_ITSELF = "-- Commits by itself."
+_APPLIED = "INSERT INTO migrations (name) VALUES ($1)"
 
 
 async def migrate(url: str, schema: str = "public") -> list[str]:
@@ -25,10 +30,18 @@ async def migrate(url: str, schema: str = "public") -> list[str]:
             known = {row["name"] for row in await connection.fetch("SELECT name FROM migrations")}
             for file in sorted(FOLDER.glob("*.sql")):
                 if file.stem not in known:
-                    async with connection.transaction():
-                        await connection.execute(file.read_text())
-                        await connection.execute("INSERT INTO migrations (name) VALUES ($1)", file.stem)
+                    await _apply(connection, file.stem, file.read_text())
                     applied.append(file.stem)
         finally:
             await connection.close()
     return applied
+
+
+async def _apply(connection: Connection, name: str, sql: str) -> None:
+    if sql.startswith(_BY_ITSELF):
+        await connection.execute(sql)
+        await connection.execute(_APPLIED, name)
+        return
+    async with connection.transaction():
+        await connection.execute(sql)
+        await connection.execute(_APPLIED, name)

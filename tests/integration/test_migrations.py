@@ -1,6 +1,8 @@
 """Stores of before a migration that hold something: it is there afterwards, in its new place."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -8,6 +10,7 @@ import pytest
 
 from services.writer import migrate as migrations
 from services.writer.sinks.postgres import outbox, trading_outbox
+from shared.errors import Unavailable
 
 Before = Callable[[str, str], Awaitable[asyncpg.Connection]]
 ORIGIN = "'2026-01-05T14:30:00Z', 'orders-1', 1, 3, 7"
@@ -23,6 +26,18 @@ INSERT INTO fills (trade_id, order_id, symbol, side, quantity, price, event_time
                    received_at, run, epoch, raw_partition, raw_offset)
 SELECT t, 'O1', {EXECUTION}, {ORIGIN} FROM unnest($1::text[]) AS u (t)
 """
+QUOTES = f"""
+INSERT INTO quotes (symbol, event_time, bid, ask, received_at, run, epoch, raw_partition, raw_offset)
+SELECT 'AAPL', t::timestamptz, 1, 2, {ORIGIN} FROM unnest($1::text[]) AS u (t)
+"""
+TICK = """
+INSERT INTO ticks (day, source, symbol, kind, id, sequence, event_time, received_at, price, size, native_symbol, late,
+                   epoch, raw_partition, raw_offset, raw_index)
+VALUES ($2::date, 's', 'BTC-USD', 'trade', $1, 1, $2::date, now(), 1.5, 2, 'BTCUSD', false, 1, 0, 0, 0)
+"""
+KEYS = {"ticks": "day, id", "quotes": "event_time"}
+WRITERS_LOCK = "SELECT pg_advisory_xact_lock_shared(724111, hashtext(current_schema()))"
+WAITING = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
 
 
 @pytest.fixture
@@ -62,16 +77,84 @@ async def test_what_waits_to_be_published_still_does(empty_database_url: str, be
     await connection.close()
 
 
-async def test_stored_quotes_go_to_the_partitions_of_their_days(empty_database_url: str, before: Before) -> None:
+async def test_stored_quotes_get_days(empty_database_url: str, before: Before) -> None:
     connection = await before(empty_database_url, "0005")
     times = ["2026-01-05T23:59:59.999999Z", "2026-01-06T00:00:00Z", "2026-01-06T12:00:00Z"]
-    await connection.execute(
-        f"INSERT INTO quotes (symbol, event_time, bid, ask, received_at, run, epoch, raw_partition, raw_offset) "
-        f"SELECT 'AAPL', t::timestamptz, 1, 2, {ORIGIN} FROM unnest(ARRAY{times}) AS u (t)"
-    )
+    await connection.execute(QUOTES, times)
     await migrations.migrate(empty_database_url)
-    rows = await connection.fetch("SELECT tableoid::regclass::text AS kept, count(*) AS n FROM quotes GROUP BY 1 ORDER BY 1")
-    assert [tuple(row) for row in rows] == [("quotes_20260105", 1), ("quotes_20260106", 2)]
+    assert await connection.fetchval("SELECT array_agg(event_time ORDER BY event_time) FROM quotes") == [
+        datetime.fromisoformat(time) for time in times
+    ]
     days = await connection.fetch("SELECT day::text FROM quote_days ORDER BY 1")
     assert [row["day"] for row in days] == ["2026-01-05", "2026-01-06"]
     await connection.close()
+
+
+async def by_day(connection: asyncpg.Connection, days: int) -> None:
+    """A partition per day with two ticks, one with a quote, from 1971 on and, as the last, up to the end of all days."""
+    for number in range(days):
+        day = date.max if number == days - 1 else date(1971, 1, 1) + timedelta(days=number)
+        end = "MAXVALUE" if day == date.max else f"'{day + timedelta(days=1)}'"
+        for table in KEYS:
+            name = f"{table}_{day:%Y%m%d}"
+            await connection.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+            await connection.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{day}') TO ({end})")
+        await connection.executemany(TICK, [("one", day), ("other", day)])
+        await connection.execute(QUOTES, [f"{day}T12:00:00Z"])
+
+
+async def is_one_table(connection: asyncpg.Connection) -> None:
+    """No partition is left, and the tables have the keys and the index that the statements need."""
+    found = await connection.fetch("SELECT relname, relkind FROM pg_class WHERE relname ~ '^(ticks|quotes)' ORDER BY 1")
+    names = {"ticks": b"r", "ticks_by_time": b"i", "ticks_pkey": b"i", "quotes": b"r", "quotes_pkey": b"i"}
+    assert {row["relname"]: row["relkind"] for row in found} == names
+    for table in KEYS:
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await connection.execute(f"INSERT INTO {table} SELECT * FROM {table}")
+
+
+async def test_partitions_by_day_become_one_table(empty_database_url: str, before: Before) -> None:
+    connection = await before(empty_database_url, "0013")
+    await by_day(connection, 45)
+    rows = {name: await connection.fetch(f"SELECT * FROM {name} ORDER BY {key}") for name, key in KEYS.items()}
+    assert "0013_one_table" in await migrations.migrate(empty_database_url)
+    assert {name: await connection.fetch(f"SELECT * FROM {name} ORDER BY {key}") for name, key in KEYS.items()} == rows
+    assert [len(found) for found in rows.values()] == [90, 45]
+    await is_one_table(connection)
+    await connection.close()
+
+
+@pytest.mark.parametrize("table", KEYS)
+async def test_an_interrupted_move_to_one_table_loses_nothing(empty_database_url: str, before: Before, table: str) -> None:
+    """Stopped where partitions are copied, then where the old ones are dropped, each time with a slice of 20 behind it."""
+    connection = await before(empty_database_url, "0013")
+    await by_day(connection, 25)
+    last = f"{table}_99991231"
+    for lock in ("ACCESS EXCLUSIVE", "ACCESS SHARE"):
+        async with connection.transaction():
+            await connection.execute(f"LOCK TABLE {last} IN {lock} MODE")
+            with pytest.raises(Unavailable, match="lock timeout"):
+                await migrations.migrate(f"{empty_database_url}?lock_timeout=300ms")
+        assert await connection.fetchval("SELECT count(*) FROM ticks") == 50
+        assert await connection.fetchval("SELECT count(*) FROM quotes") == 25
+    await migrations.migrate(empty_database_url)
+    assert await connection.fetchval("SELECT count(*) FROM ticks") == 50
+    assert await connection.fetchval("SELECT count(*) FROM quotes") == 25
+    await is_one_table(connection)
+    await connection.close()
+
+
+async def test_no_writer_stores_while_rows_move_to_one_table(empty_database_url: str, before: Before) -> None:
+    connection = await before(empty_database_url, "0013")
+    await by_day(connection, 1)
+    writer = await asyncpg.connect(empty_database_url)
+    async with writer.transaction():
+        await writer.execute(WRITERS_LOCK)
+        moving = asyncio.create_task(migrations.migrate(empty_database_url))
+        while not await connection.fetchval(WAITING):  # noqa: ASYNC110 the store tells nobody
+            await asyncio.sleep(0.01)
+        await writer.execute(TICK, "the last one", date.max)
+    await moving
+    assert await connection.fetchval("SELECT count(*) FROM ticks") == 3
+    await connection.close()
+    await writer.close()

@@ -8,7 +8,6 @@ from services.api import answers, formats, pages, parameters, queries, records
 from services.api.parameters import KINDS, Given
 from services.api.problems import Invalid
 from services.api.protocol import Context, Endpoint
-from services.api.store import day
 from shared.time import LATEST
 
 
@@ -36,8 +35,7 @@ async def ticks(context: Context, given: Given) -> Response:
     scope = f"ticks {source!r} {symbol} {kind} {start} {end}"
     after = given.cursor(scope, Position) or BEFORE_ALL
     first, beyond = max(start or 0, after.event_time), LATEST - 1 if end is None else end
-    days = day(first), day(max(beyond - 1, 0))
-    found = await context.store.fetch(queries.TICKS, symbol, source, kind, first, beyond, *days, *after, limit + 1)
+    found = await context.store.fetch(queries.TICKS, symbol, source, kind, first, beyond, *after, limit + 1)
     following = None
     if len(found) > limit:
         last = found[limit - 1]

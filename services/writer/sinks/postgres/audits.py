@@ -26,7 +26,7 @@ _COUNTED = """
 SELECT c.source, c.symbol, c.kind, c.start, c.tick_count - CASE c.kind WHEN 'bar' THEN (
     SELECT count(*) FROM bars b WHERE b.source = c.source AND b.symbol = c.symbol AND b.start = c.start)
     ELSE (SELECT count(*) FROM ticks t
-    WHERE t.day = (c.start AT TIME ZONE 'UTC')::date AND t.symbol = c.symbol AND t.source = c.source AND t.kind = c.kind
+    WHERE t.symbol = c.symbol AND t.source = c.source AND t.kind = c.kind
       AND t.event_time >= c.start AND t.event_time < c.start + interval '1 minute') END
 FROM {candles}
 """

@@ -26,6 +26,7 @@ class Proof(NamedTuple):
 _PRICE = "CASE kind WHEN 'quote' THEN (bid + ask) * 0.5 ELSE price END"
 # What was dropped with its day cannot be folded anew: its candles stay as they were last proved.
 _EXPIRED = "SELECT day FROM expired_days WHERE of = 'ticks'"
+_EXPIRED_QUOTES = "SELECT day FROM expired_days WHERE of = 'quotes'"
 # Records are compared field by field, so that open and close come from the extremes by (event_time, sequence, id).
 CANDLES = f"""
 WITH folded AS (
@@ -43,7 +44,7 @@ SELECT format('candle %s %s %s %s', source, symbol, kind, to_char(start, 'YYYY-M
             ELSE 'its values are not those of its ticks' END
        || coalesce((SELECT '; look at ' || string_agg(format('market.raw.v1/%s [%s, %s]', raw_partition, low, high), ', ') FROM (
             SELECT raw_partition, min(raw_offset) AS low, max(raw_offset) AS high FROM ticks t
-            WHERE t.source = x.source AND t.symbol = x.symbol AND t.kind = x.kind AND t.day = x.start::date
+            WHERE t.source = x.source AND t.symbol = x.symbol AND t.kind = x.kind
               AND t.event_time >= x.start AND t.event_time < x.start + interval '1 minute' GROUP BY 1) o), '')
 FROM (SELECT source, symbol, kind, start, f.ticks, c.tick_count AS said FROM folded f
       FULL JOIN (SELECT * FROM candles WHERE start >= ($1::timestamptz)::date AND kind <> 'bar' AND start::date NOT IN ({_EXPIRED})) c
@@ -112,7 +113,7 @@ FROM fills f LEFT JOIN LATERAL (
 ) q ON true
 WHERE f.event_time >= $1::timestamptz AND (f.quote_time, f.bid, f.ask) IS DISTINCT FROM (q.event_time, q.bid, q.ask)
   AND NOT EXISTS (SELECT FROM trading_runs r WHERE r.symbol = f.symbol)
-  AND NOT EXISTS (SELECT FROM expired_days e WHERE e.of = 'quotes' AND e.day IN (f.event_time::date, f.quote_time::date))
+  AND f.event_time::date NOT IN ({_EXPIRED_QUOTES}) AND coalesce(f.quote_time, f.event_time)::date NOT IN ({_EXPIRED_QUOTES})
 ORDER BY f.trade_id LIMIT {MOST}
 """
 ORDERS = f"""
@@ -192,8 +193,6 @@ async def snapshot(connection: Connection) -> AsyncIterator[None]:
     """One state of the store for all proofs."""
     with quiet():
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            # Before the state is taken: a partition that is dropped is gone from older states too.
-            await connection.execute("LOCK TABLE ticks, quotes IN ACCESS SHARE MODE")
             await connection.execute(f"SET LOCAL work_mem = '{MINUTES_MEMORY}'")
             await connection.execute("SET LOCAL statement_timeout = 0")
             yield

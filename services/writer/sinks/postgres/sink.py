@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 
 from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, ledger_key
@@ -42,8 +41,6 @@ from shared.settings import Settings
 from shared.telemetry import metrics
 from shared.topics import CANDLES, DEAD_LETTERS, FLAGS, MINUTES, OPS_EVENTS, RUNS, SOURCES, TICKS, TRADING_EVENTS
 
-TOUCH_SECONDS = 3600.0
-
 
 class PostgresSink:
     """Events, their aggregates, runs and counts in Postgres."""
@@ -55,10 +52,9 @@ class PostgresSink:
         self._connection: Connection | None = None
         self._positions = Positions("", "")
         self._marks: Mapping[MarkKey, Origin] = {}  # as the newest prepared batch leaves them
-        self._days: dict[Table, set[int]] = {}
         self._expired: Expired = {}
-        self._marked = retention.State(0, None)
-        self._touched: dict[tuple[Table, int], float] = {}
+        self._marked = 0
+        self._touched = days.Touched()
         self._known_facts = False  # the last batch had some: the next one is not copied blindly
         self._known_trading = trading.Known()
 
@@ -70,7 +66,8 @@ class PostgresSink:
         database = self._settings.database
         self._connection = await connect(database.url.get_secret_value(), database.schema_name)
         with quiet():
-            await self._load_days(self._connection)
+            await self._load_expired(self._connection)
+        self._touched.clear()
         self._positions = Positions(cluster, self._settings.kafka.topic_prefix + "postgres")
         self._cluster = cluster
 
@@ -104,45 +101,43 @@ class PostgresSink:
         stored = Stored(prepared)
         with quiet(), metrics.WRITE_SECONDS.time():
             connection = self._open()
-            await self._make_days(connection, "ticks", {fact[0] for fact in batch.facts})
-            if prepared.trading is not None:
-                await self._make_days(connection, "quotes", prepared.trading.days)
             async with connection.transaction():
-                await self._check_days(connection)
+                await self._check_expired(connection)
                 await self._positions.begin(connection, batch.next_offsets.keys())
                 counts = stored.counts
                 await self._store(connection, prepared, stored)
                 await self._positions.move(connection, batch.next_offsets, batch.marks)
                 await self._settle(connection, batch, counts)
-                await self._touch_days(connection, "ticks", {fact[0] for fact in batch.facts})
-                await self._touch_days(connection, "quotes", prepared.trading.days if prepared.trading else set())
+                touched = await self._touch_days(connection, prepared)
                 await ledger.add(connection, counts)
+        for table, numbers in touched.items():
+            self._touched.committed(table, numbers)
         self._positions.committed(batch.next_offsets, batch.marks)
         stored.tell(time.time())
 
-    async def _load_days(self, connection: Connection) -> None:
-        """The days that have a partition, and those that are no longer kept."""
-        self._marked = await retention.state(connection)
+    async def _load_expired(self, connection: Connection) -> None:
+        """The days that are no longer kept."""
+        self._marked = await retention.newest(connection)
         self._expired = await retention.expired(connection)
-        self._days = {"ticks": await days.known(connection, "ticks"), "quotes": await days.known(connection, "quotes")}
 
-    async def _check_days(self, connection: Connection) -> None:
+    async def _check_expired(self, connection: Connection) -> None:
         """From here on no day expires before this transaction ends; raises `Unavailable` where one has since the batch was prepared."""
         if await retention.join(connection) != self._marked:
-            await self._load_days(connection)
+            await self._load_expired(connection)
             raise Unavailable("days are no longer kept: the batch is sorted out anew")
 
-    async def _touch_days(self, connection: Connection, table: Table, stored: set[int]) -> None:
-        """Says once an hour that something is stored of a day."""
+    async def _touch_days(self, connection: Connection, prepared: Prepared) -> dict[Table, set[int]]:
+        """Lists the days of the batch, each once an hour; returns those that were."""
+        stored: dict[Table, set[int]] = {
+            "ticks": {fact[0] for fact in prepared.batch.facts},
+            "quotes": prepared.trading.days if prepared.trading else set(),
+        }
         now = time.monotonic()
-        if told := {day for day in stored if now - self._touched.get((table, day), -TOUCH_SECONDS) >= TOUCH_SECONDS}:
-            await retention.touch(connection, table, [days.DAY_ONE + timedelta(days=day) for day in told])
-            self._touched.update({(table, day): now for day in told})
-
-    async def _make_days(self, connection: Connection, table: Table, wanted: set[int]) -> None:
-        if missing := wanted - self._days[table]:
-            await days.make(connection, table, missing)
-            self._days[table] |= missing
+        due = {table: self._touched.due(table, numbers, now) for table, numbers in stored.items()}
+        for table, numbers in due.items():
+            if numbers:
+                await days.touch(connection, table, numbers)
+        return due
 
     async def _store(self, connection: Connection, prepared: Prepared, stored: Stored) -> None:
         """Facts and the aggregates of those that were new."""

@@ -49,7 +49,7 @@ WHERE (t.day, t.source, t.symbol, t.kind, t.id) = (s.day, s.source, s.symbol, s.
 RETURNING t.source, t.symbol, t.kind, o.event_time, t.event_time
 """
 _MINUTE = """
-SELECT * FROM ticks WHERE source = $1 AND symbol = $2 AND kind = $3 AND event_time >= $4 AND event_time < $5 AND day = $6
+SELECT * FROM ticks WHERE source = $1 AND symbol = $2 AND kind = $3 AND event_time >= $4 AND event_time < $5
 """
 
 
@@ -120,7 +120,7 @@ async def minute(connection: Connection, key: candles.Key) -> list[Tick]:
     """The stored ticks of one window."""
     source, symbol, kind, start = key
     begin = to_datetime(start)
-    rows = await connection.fetch(_MINUTE, source, symbol, kind, begin, begin + timedelta(minutes=1), begin.date())
+    rows = await connection.fetch(_MINUTE, source, symbol, kind, begin, begin + timedelta(minutes=1))
     return [tick(found) for found in rows]
 
 
