@@ -20,6 +20,7 @@ Reason = Literal[
     "bad_encoding",
     "too_large",
     "expired",
+    "unstorable",
     "bad_row",
 ]
 

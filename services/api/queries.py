@@ -154,7 +154,7 @@ RUN = f"""
 SELECT {_RUN}, result::text, (f.files || views)::text, t.received, l.stored, l.duplicate, l.rejected, l.late, d.reasons, d.counts
 FROM runs
 CROSS JOIN LATERAL (SELECT coalesce(sum(received), 0)::bigint
-    + (SELECT count(*) FROM dead_letters WHERE run = run_id AND origin LIKE 'fetcher/%') AS received
+    + (SELECT count(*) FROM dead_letters WHERE run = run_id AND origin NOT LIKE '%.raw.v1/%') AS received
     FROM tallies WHERE run = run_id AND run <> '') t
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(stored), 0)::bigint AS stored, coalesce(sum(duplicate), 0)::bigint AS duplicate,

@@ -5,13 +5,13 @@ A fact's dead letter has its own values as the writer had them, since the raw by
 
 from collections.abc import Collection, Mapping
 from datetime import date
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
-from services.writer.batch import SAMPLE, Batch, Letter
+from services.writer.batch import SAMPLE, Batch, Letter, Rejection, added
 from shared.events import Nbbo, Tick
-from shared.time import DAY, to_iso
+from shared.time import DAY
 from shared.topics import DEAD_LETTERS, MARKET_RAW, TRADING_RAW, Topic
 
 REASON = "expired"
@@ -19,16 +19,6 @@ Table = Literal["ticks", "quotes"]
 Expired = Mapping[Table, Collection[int]]  # days since 1970
 _EPOCH = date(1970, 1, 1).toordinal()
 _encode = msgspec.json.Encoder(decimal_format="string").encode
-
-
-class Rejection(NamedTuple):
-    """A fact as a dead letter: what the store keeps of it, and its record."""
-
-    letter: Letter
-    partition: int
-    key: str
-    value: bytes
-    headers: list[tuple[str, str]]
 
 
 def reject(batch: Batch, expired: Expired) -> list[Rejection]:
@@ -47,12 +37,5 @@ def _rejection(raw: Topic, event: Tick | Nbbo) -> Rejection:
     origin, value = f"{raw.name}/{event.origin}", _encode(event)
     place = event.origin.partition, event.origin.offset
     letter = Letter(*place, origin, event.source, event.run or "", None, REASON, message, event.received_at, value[:SAMPLE])
-    headers = [
-        ("error_reason", REASON),
-        ("error_message", message),
-        ("error_source", event.source),
-        ("received_at", to_iso(event.received_at)),
-        ("origin", origin),
-        ("attempts", "1"),
-    ]
-    return Rejection(letter, event.origin.partition % DEAD_LETTERS.partitions, event.symbol, value, headers)
+    key = event.symbol.encode()
+    return Rejection(letter, event.origin.partition % DEAD_LETTERS.partitions, key, value, added(letter))

@@ -12,7 +12,15 @@ class Fenced(Exception):
     """Another replica has moved a position: re-read it, and seek there if the partition is still assigned."""
 
 
-# Stores a batch and its positions in one step; raises `Fenced` or `Unavailable`, having stored nothing.
+class Refused(Exception):
+    """The store does not take the batch, and never will: it is halved until the record is found."""
+
+
+class TooMuch(Refused):
+    """The store has no room for the batch at once: smaller ones are tried."""
+
+
+# Stores a batch and its positions in one step; raises `Fenced`, `Refused` or `Unavailable`, having stored nothing.
 Write = Callable[[], Awaitable[None]]
 
 
@@ -30,7 +38,13 @@ class Sink(Protocol):
         """Where to go on in logs of [first, end); what a log lost is written down as a gap. Raises `Unavailable`."""
 
     async def prepare(self, polled: Mapping[Place, Sequence[Record]]) -> Write:
-        """Does what can be done while the batch before is written; batches are prepared in the order in which they are written."""
+        """Does what can be done while the batch before is written; batches are prepared in the order in which they are written.
+
+        Raises `Refused`.
+        """
+
+    async def reject(self, place: Place, record: Record, message: str) -> None:
+        """Stores a dead letter in the place of a record that is refused by itself, and moves on; raises `Fenced` or `Unavailable`."""
 
     def forget(self, places: Collection[Place]) -> None:
         """Drops what is remembered of partitions that are gone or to be read anew."""

@@ -1,12 +1,14 @@
 """Moves batches from Kafka into a sink. The sink's own positions decide where to read; the group's offsets are for lag display only.
 
-While one batch is written the next is read and prepared; it is dropped, and read again, if the first one fails.
+While one batch is written the next is read and prepared; it is dropped, and read again, if the first one fails. A batch that the store
+refuses is read again too, and `halving` finds the record that is to blame.
 """
 
 import asyncio
 
 from services.writer.batch import Place
-from services.writer.protocol import Fenced, Sink, Write
+from services.writer.halving import Halving
+from services.writer.protocol import Fenced, Refused, Sink, Write
 from shared import tasks
 from shared.backoff import delay
 from shared.bus import TopicPartition
@@ -26,7 +28,8 @@ class Runner:
     """One group member writing into one sink."""
 
     def __init__(self, kafka: Kafka, sink: Sink, health: Health, *, group: str, batch_records: int) -> None:
-        self._sink, self._health, self._limit = sink, health, batch_records
+        self._sink, self._health = sink, health
+        self._halving = Halving(sink, batch_records)
         self._consumer = Consumer(kafka, group=group, topics=sink.topics)
         self._generation = 0
         self._writing: asyncio.Task[None] | None = None
@@ -44,6 +47,9 @@ class Runner:
                 log().warning("another replica moved the position", reason=str(fault))
                 metrics.FENCED.inc()
                 await self._restart()
+            except Refused as fault:
+                self._halving.begin(fault)
+                await self._restart()
             except Unavailable as fault:
                 log().warning("taken up again from the stored position", reason=str(fault), attempt=attempt)
                 metrics.RETRIES.labels("store").inc()
@@ -53,7 +59,7 @@ class Runner:
                 attempt += 1
         try:
             await self._written()
-        except (Fenced, Unavailable) as fault:
+        except (Fenced, Refused, Unavailable) as fault:
             log().warning("left without the last batch", reason=str(fault))
         if self.connected:
             await self._consumer.stop()
@@ -77,18 +83,38 @@ class Runner:
             return
         metrics.BATCH_RECORDS.observe(sum(map(len, polled.values())))
         ends = {tp: records[-1].offset + 1 for tp, records in polled.items()}
+        if self._halving.active:
+            await self._carefully(polled, ends)
+            return
         write = await self._sink.prepare({self._place(tp): records for tp, records in polled.items()})
         del polled  # what was made of it is all that is held until it is written
         await self._written()
-        self._writing = tasks.start(self._write(write, ends), expected=(Fenced, Unavailable))
+        self._writing = tasks.start(self._write(write, ends), expected=(Fenced, Refused, Unavailable))
 
     async def _write(self, write: Write, ends: dict[TopicPartition, int]) -> None:
         await write()
+        await self._committed(ends)
+
+    async def _committed(self, ends: dict[TopicPartition, int]) -> None:
+        """Moves the group's offsets, which only show the lag."""
         self._health.working("writer")
         try:
             await self._consumer.commit(ends)
         except Unavailable as fault:
             log().warning("lag is shown late", reason=str(fault))
+
+    async def _carefully(self, polled: dict[TopicPartition, list[Record]], ends: dict[TopicPartition, int]) -> None:
+        """Stores the batch before the next is read; part of it is read again if another member may have the partitions by now."""
+        await self._written()
+
+        def goes_on() -> bool:
+            self._health.beat("writer")
+            return self._consumer.generation == self._generation
+
+        if await self._halving.store({self._place(tp): records for tp, records in polled.items()}, goes_on):
+            await self._committed(ends)
+        else:
+            await self._restart()
 
     async def _written(self) -> None:
         """Waits for the batch that is being written; raises what its write raised."""
@@ -98,10 +124,11 @@ class Runner:
 
     async def _collect(self) -> dict[TopicPartition, list[Record]]:
         """Up to a batch of what is there already."""
-        polled = await self._consumer.poll(POLL_MS, self._limit)
+        limit = self._halving.most
+        polled = await self._consumer.poll(POLL_MS, limit)
         count = sum(map(len, polled.values()))
-        while count < self._limit and polled:
-            more = await self._consumer.poll(MORE_MS, self._limit - count)
+        while count < limit and polled:
+            more = await self._consumer.poll(MORE_MS, limit - count)
             if not more or self._consumer.generation != self._generation:
                 break
             for partition, records in more.items():
@@ -123,7 +150,7 @@ class Runner:
         """Every partition is read anew from its stored position, whatever comes of a batch still being written."""
         try:
             await self._written()
-        except (Fenced, Unavailable) as fault:
+        except (Fenced, Refused, Unavailable) as fault:
             log().warning("a batch was not written", reason=str(fault))
         self._sink.forget([self._place(tp) for tp in self._consumer.ready])
         self._consumer.restart(self._consumer.ready)

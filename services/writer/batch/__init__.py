@@ -15,15 +15,17 @@ from services.writer.batch.contents import (
     Letter,
     MarkKey,
     Place,
+    Rejection,
     counted,
     fact_key,
     ledger_key,
 )
 from services.writer.batch.operations import first
-from services.writer.batch.reading import SAMPLE
+from services.writer.batch.rejections import REASON, SAMPLE, added, cleaned, reject
 from services.writer.batch.ticks import content, precedence
 
 __all__ = [
+    "REASON",
     "SAMPLE",
     "Batch",
     "FactKey",
@@ -34,6 +36,9 @@ __all__ = [
     "Letter",
     "MarkKey",
     "Place",
+    "Rejection",
+    "added",
+    "cleaned",
     "collect",
     "content",
     "counted",
@@ -41,4 +46,5 @@ __all__ = [
     "first",
     "ledger_key",
     "precedence",
+    "reject",
 ]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
@@ -56,6 +57,16 @@ class Letter(msgspec.Struct, frozen=True):
     sample: bytes
 
 
+class Rejection(NamedTuple):
+    """A record as a dead letter: what the store keeps of it, and what is published."""
+
+    letter: Letter
+    partition: int
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
 @dataclass(slots=True)
 class Batch:
     """Everything one transaction does, and the position it ends at."""
@@ -70,6 +81,7 @@ class Batch:
     tallies: list[Tally] = field(default_factory=list)
     markers: list[tuple[Marker, Place]] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)  # by the writer itself
     closings: list[tuple[Candle | GivenUp, int]] = field(default_factory=list)
     events: dict[str, ServiceEvent] = field(default_factory=dict)
     minute_closings: list[tuple[ServiceMinute | MinuteGivenUp, int]] = field(default_factory=list)

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import msgspec
 
 from services.writer.batch.contents import Batch, Letter, Place
-from services.writer.batch.reading import SAMPLE, read
+from services.writer.batch.reading import read
+from services.writer.batch.rejections import REASON, SAMPLE
 from shared.events import Marker
 from shared.records import RUN_HEADER, Record, Row, control_kind, header
 from shared.time import from_iso
 from shared.topics import DEAD_LETTERS
 
+_OWN = (b"expired", REASON.encode())  # the writer's own, kept when they were rejected
 _marker = msgspec.json.Decoder(Marker).decode
 
 
@@ -20,7 +22,7 @@ def take_letters(batch: Batch, place: Place, records: Sequence[Record]) -> None:
         if control_kind(record.headers) == "marker":
             if marker := read(batch, place, record, _marker):
                 batch.markers.append((marker, place))
-        elif header(record.headers, "error_reason") != b"expired":  # those are the writer's own, kept when they were rejected
+        elif header(record.headers, "error_reason") not in _OWN:
             batch.letters.append(_letter(partition, record))
 
 

@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import lt
 from typing import TypeVar
 
-from services.writer.batch.contents import Batch, Letter, Place
+from services.writer.batch.contents import Batch, Place
+from services.writer.batch.rejections import reject
 from shared.events import Execution, Fact, Marker, Nbbo, Order, ServiceEvent, Tally
 from shared.frames import FAULTS
 from shared.records import Record
+from shared.topics import DEAD_LETTERS
 
 Event = TypeVar("Event")
 Derived = TypeVar("Derived", Fact, Order | Execution | Nbbo, ServiceEvent)
 _BESIDE = (Marker, Tally)
-SAMPLE = 512  # bytes of a dead letter that the store keeps
 
 
 def decoded(
@@ -34,9 +35,11 @@ def read(batch: Batch, place: Place, record: Record, decode: Callable[[bytes], E
     try:
         return decode(record.value or b"")
     except FAULTS as fault:
-        origin, sample = f"{place[0]}/{place[1]}/{record.offset}", (record.value or b"")[:SAMPLE]
-        at, said = record.timestamp * 1000, str(fault).replace("\x00", "")[:500]
-        batch.letters.append(Letter(place[1], record.offset, origin, "unknown", "", None, "malformed", said, at, sample))
+        rejection, _ = reject(place, record, "malformed", str(fault))
+        if place[0] == DEAD_LETTERS.name:  # its bytes are in that topic already
+            batch.letters.append(rejection.letter)
+        else:
+            batch.rejected.append(rejection)
         return None
 
 

@@ -111,7 +111,8 @@ def test_a_record_that_cannot_be_read_is_a_letter_and_the_rest_is_taken() -> Non
         {},
     )
     assert len(batch.facts) == 2
-    assert [(letter.offset, letter.reason, letter.sample) for letter in batch.letters] == [(1, "malformed", b"{"), (2, "malformed", b"")]
+    letters = [rejection.letter for rejection in batch.rejected]
+    assert [(letter.offset, letter.reason, letter.sample) for letter in letters] == [(1, "malformed", b"{"), (2, "malformed", b"")]
     assert batch.next_offsets == {PLACE: 4}
 
 

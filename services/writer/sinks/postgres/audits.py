@@ -15,7 +15,10 @@ from shared.time import from_datetime, to_datetime
 _IMBALANCE = """
 WITH span AS (SELECT date_trunc('hour', now() - interval '5 minutes') - interval '24 hours' AS first,
                      date_trunc('hour', now() - interval '5 minutes') AS last),
-received AS (SELECT source, sum(received) AS n FROM tallies, span WHERE run = '' AND hour >= first AND hour < last GROUP BY source),
+received AS (SELECT source, sum(n) AS n FROM (
+    SELECT source, received AS n FROM tallies, span WHERE run = '' AND hour >= first AND hour < last
+    UNION ALL SELECT source, 1 FROM dead_letters, span
+    WHERE origin NOT LIKE '%.raw.v1/%' AND run = '' AND received_at >= first AND received_at < last) r GROUP BY source),
 accounted AS (SELECT source, sum(stored + duplicate + rejected) AS n FROM ledger, span
               WHERE run = '' AND hour >= first AND hour < last GROUP BY source)
 SELECT source, coalesce(r.n, 0) - coalesce(a.n, 0)

@@ -1,4 +1,8 @@
-"""A connection to Postgres, with every fault that time can heal as `Unavailable`."""
+"""A connection to Postgres, and what its faults mean: the world is bad, the batch is too much, or the data is.
+
+Invariant: only what another try of the same statement may not meet again is `Unavailable`. The data's own faults never are: a batch that
+has one would be retried for ever.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from services.writer.protocol import Fenced, Refused, TooMuch
 from shared.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -14,27 +19,62 @@ else:
     Connection = asyncpg.Connection
 COMMAND_SECONDS = 60.0
 
-_HEALS = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what the client makes of a shutdown in the middle of an answer
+_UNAVAILABLE = (
+    OSError,  # the network; no answer within COMMAND_SECONDS
+    asyncpg.InterfaceError,  # the session is closed or in another operation: a new one is opened
+    asyncpg.InternalClientError,  # a shutdown in the middle of an answer; a stale cache of the schema
     asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.SyntaxOrAccessError,  # a table or a right is missing: the migrations are still to be applied
+    asyncpg.FeatureNotSupportedError,  # a plan from before a migration
+    asyncpg.InvalidSQLStatementNameError,  # a pooler has dropped the statement
+    asyncpg.InvalidTransactionStateError,  # a standby since a failover; a session that was ended because it stood still
+    asyncpg.TransactionRollbackError,  # a deadlock, a serialization failure
+    asyncpg.ObjectNotInPrerequisiteStateError,  # the lock timeout; an object in use
+    asyncpg.OperatorInterventionError,  # shutdown, crash, start
     asyncpg.PostgresSystemError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.CannotConnectNowError,
+    asyncpg.DiskFullError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DataCorruptedError,  # the stored rows are damaged, not the batch
+    asyncpg.IndexCorruptedError,
 )
+_TOO_MUCH = (
+    asyncpg.QueryCanceledError,  # the statement timeout
+    asyncpg.InsufficientResourcesError,  # memory, locks, temporary files
+    asyncpg.InternalServerError,  # an allocation above what the server can make is one
+    MemoryError,
+)
+
+
+def verdict(fault: Exception) -> Unavailable | Refused:
+    """What a fault of the store, or of the work on a batch, means."""
+    said = f"{type(fault).__name__}: {fault}"
+    if isinstance(fault, asyncpg.QueryCanceledError):
+        return TooMuch(said)
+    if isinstance(fault, _UNAVAILABLE):
+        return Unavailable(f"Postgres: {said}")
+    return TooMuch(said) if isinstance(fault, _TOO_MUCH) else Refused(said)
+
+
+@contextmanager
+def judged() -> Iterator[None]:
+    """Raises `Unavailable`, `TooMuch` or `Refused` for whatever goes wrong; `Fenced` passes."""
+    try:
+        yield
+    except (Fenced, Refused, Unavailable):
+        raise
+    except Exception as fault:
+        raise verdict(fault) from fault
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Raises `Unavailable` for what a later try may not meet again: no server, no room, a deadlock, a shutdown."""
+    """Raises `Unavailable` for what a later try may not meet again: no server, no room, a deadlock, a shutdown. All else passes."""
     try:
         yield
-    except _HEALS as fault:
+    except (*_UNAVAILABLE, *_TOO_MUCH) as fault:
         raise Unavailable(f"Postgres: {type(fault).__name__}: {fault}") from fault
 
 

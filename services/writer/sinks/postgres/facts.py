@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, collect, counted, ledger_key
-from services.writer.expiry import Expired, Rejection, reject
+from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, Rejection, collect, counted, ledger_key
+from services.writer.expiry import Expired, reject
 from services.writer.sinks.postgres import ticks, trading_rows
 from services.writer.sinks.postgres.trading_rows import Staged
 from shared.aggregations.candles import Key, group, whole
@@ -43,7 +43,7 @@ class Prepared:
 def prepare(polled: Mapping[Place, Sequence[Record]], marks: Mapping[MarkKey, Origin], expired: Expired) -> Prepared:
     """Decodes a batch, given the marks that the one before it leaves, and the days that are no longer kept."""
     batch = collect(polled, marks)
-    rejected = reject(batch, expired)
+    rejected = [*batch.rejected, *reject(batch, expired)]
     return Prepared(batch, ticks.rows(batch.facts), gather(batch.facts.values()), trading_rows.stage(batch), rejected)
 
 

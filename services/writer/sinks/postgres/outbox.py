@@ -1,12 +1,11 @@
 """What must still be published, written with the facts it tells of; only the newest value of a key waits."""
 
-import json
 from collections.abc import Iterable
 
 import asyncpg
 import msgspec
 
-from services.writer.expiry import Rejection
+from services.writer.batch import Rejection
 from services.writer.sinks.postgres.connection import Connection
 from shared.events import Candle, Run, ServiceMinute
 from shared.partitioning import partition
@@ -55,12 +54,19 @@ def run(event: Run) -> Row:
     return RUNS.name, key, partition(key, RUNS.partitions), _encode(event)
 
 
-def record(row: asyncpg.Record) -> tuple[bytes, bytes, Headers]:
+class _Letter(msgspec.Struct, frozen=True):
+    """The key and headers of a dead letter; bytes are base64 in its JSON, which may hold no NUL."""
+
+    key: bytes | None
+    headers: Headers
+
+
+def record(row: asyncpg.Record) -> tuple[bytes | None, bytes, Headers]:
     """The key, value and headers of a row that holds its record."""
     if row["letter"] is None:
         return row["key"], row["value"], []
-    letter = json.loads(row["letter"])
-    return letter["key"].encode(), row["value"], [(name, value.encode()) for name, value in letter["headers"]]
+    letter = msgspec.json.decode(row["letter"], type=_Letter)
+    return letter.key, row["value"], letter.headers
 
 
 async def put(connection: Connection, rows: Iterable[Row]) -> None:
@@ -72,7 +78,8 @@ async def put(connection: Connection, rows: Iterable[Row]) -> None:
 
 async def put_letters(connection: Connection, rejected: Iterable[Rejection]) -> None:
     """Adds dead letters, each by itself, in the order of their origins."""
-    found = sorted((r.letter.origin.encode(), r.partition, r.value, json.dumps({"key": r.key, "headers": r.headers})) for r in rejected)
+    rows = {r.letter.origin.encode(): (r.partition, r.value, _encode(_Letter(r.key, r.headers)).decode()) for r in rejected}
+    found = [(key, *row) for key, row in sorted(rows.items())]
     await connection.execute(_LETTERS, DEAD_LETTERS.name, *(list(column) for column in zip(*found, strict=True)))
 
 

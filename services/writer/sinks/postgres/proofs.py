@@ -152,7 +152,7 @@ FROM both_sides WHERE $1::timestamptz IS NOT NULL GROUP BY source HAVING sum(n) 
 LEDGER = f"""
 WITH sides AS (
     SELECT source, run, sum(received) AS received, 0::numeric AS kept, 0::numeric AS rejected FROM tallies GROUP BY 1, 2
-    UNION ALL SELECT source, run, count(*), 0, 0 FROM dead_letters WHERE origin LIKE 'fetcher/%' GROUP BY 1, 2
+    UNION ALL SELECT source, run, count(*), 0, 0 FROM dead_letters WHERE origin NOT LIKE '%.raw.v1/%' GROUP BY 1, 2
     UNION ALL SELECT source, run, 0, sum(stored + duplicate), sum(rejected) FROM ledger GROUP BY 1, 2
 )
 SELECT format('ledger of %s%s', source, CASE WHEN run = '' THEN '' ELSE ' ' || run END),

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from services.writer.batch import Batch, FactKey, LedgerKey, MarkKey, Place, ledger_key
+from services.writer.batch import REASON, Batch, FactKey, LedgerKey, MarkKey, Place, ledger_key, reject
 from services.writer.expiry import Expired, Table
-from services.writer.protocol import Write
+from services.writer.protocol import Refused, Write
 from services.writer.sinks.postgres import (
     bars,
     candles,
@@ -27,10 +27,10 @@ from services.writer.sinks.postgres import (
     ticks,
     trading,
 )
-from services.writer.sinks.postgres.connection import Connection, connect, quiet
+from services.writer.sinks.postgres.connection import Connection, connect, judged, quiet
 from services.writer.sinks.postgres.facts import Gathered, Prepared, among, prepare
 from services.writer.sinks.postgres.positions import Positions
-from services.writer.sinks.postgres.stored import Stored
+from services.writer.sinks.postgres.stored import Stored, tell_letters
 from shared.aggregations import candles as candle_rules
 from shared.aggregations.candles import Key, fold, key
 from shared.bus.admin import cluster_id
@@ -91,7 +91,8 @@ class PostgresSink:
 
     async def prepare(self, polled: Mapping[Place, Sequence[Record]]) -> Write:
         """In a thread of its own: meanwhile Postgres works on the batch before, and this process need only hand it over."""
-        prepared = await asyncio.to_thread(prepare, polled, self._marks, self._expired)
+        with judged():
+            prepared = await asyncio.to_thread(prepare, polled, self._marks, self._expired)
         self._marks = prepared.batch.marks
         return partial(self._write, prepared)
 
@@ -99,7 +100,7 @@ class PostgresSink:
         """One transaction."""
         batch = prepared.batch
         stored = Stored(prepared)
-        with quiet(), metrics.WRITE_SECONDS.time():
+        with judged(), metrics.WRITE_SECONDS.time():
             connection = self._open()
             async with connection.transaction():
                 await self._check_expired(connection)
@@ -114,6 +115,25 @@ class PostgresSink:
             self._touched.committed(table, numbers)
         self._positions.committed(batch.next_offsets, batch.marks)
         stored.tell(time.time())
+
+    async def reject(self, place: Place, record: Record, message: str) -> None:
+        """Stores and publishes a dead letter; the mark moves past the fact, so that a repeat of it is dropped."""
+        rejection, marks = reject(place, record, REASON, message)
+        offsets, marks = {place: record.offset + 1}, {**self._positions.marks, **marks}
+        try:
+            with judged():
+                connection = self._open()
+                async with connection.transaction():
+                    await self._positions.begin(connection, [place])
+                    letters = await ledger.letters(connection, self._cluster, [rejection.letter])
+                    await outbox.put_letters(connection, [rejection])
+                    await self._positions.move(connection, offsets, marks)
+                    await ledger.add(connection, {"rejected": Counter(key for key, _ in letters)})
+        except Refused as fault:  # no record is to blame: a dead letter can be stored whatever it holds
+            raise Unavailable(f"Postgres: a dead letter is refused: {fault}") from fault
+        self._positions.committed(offsets, marks)
+        self._marks = marks
+        tell_letters(letters)
 
     async def _load_expired(self, connection: Connection) -> None:
         """The days that are no longer kept."""

@@ -33,9 +33,7 @@ class Stored:
         for source in {source for counts in counted.values() for source in counts}:
             for metric, name in told:  # nought is told too: a rate needs where it began
                 metric.labels(metrics.sources.of(source)).inc(counted[name][source])
-        metrics.REJECTED.inc(len(self.letters))
-        for (source, _, _), reason in self.letters:
-            metrics.DEAD_LETTERS.labels(metrics.sources.of(source), metrics.reasons.of(reason)).inc()
+        tell_letters(self.letters)
         self._tell_latency(now)
         self._tell_events()
         self._follow(now)
@@ -66,6 +64,13 @@ class Stored:
                 latency = round(now - tick.event_time / 1e6, 3) if tick.run is None else None
                 told = {"source": tick.source, "symbol": tick.symbol, "id": tick_id(tick), "run_id": tick.run, "latency": latency}
                 log().info("stored", raw=raw(MARKET_RAW.name, at.partition, at.offset), origin=str(at), **told)
+
+
+def tell_letters(letters: Collection[tuple[LedgerKey, str]]) -> None:
+    """Counts dead letters that were stored, each with where it counts and its reason."""
+    metrics.REJECTED.inc(len(letters))
+    for (source, _, _), reason in letters:
+        metrics.DEAD_LETTERS.labels(metrics.sources.of(source), metrics.reasons.of(reason)).inc()
 
 
 def _began(tick: Tick) -> int:
