@@ -4,16 +4,29 @@ A row of a file is replayed as a row, an operational event as a row too; what a 
 `receive time: bytes`, so that receive time and ids stay the same.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from shared import refusals
 from shared.errors import Rejected
 from shared.partitioning import partition
 from shared.records import RUN_HEADER, Record, Row, control_kind, header
+from shared.refusals import Count, Value
 from shared.runs import RowKind, raw_topic
 from shared.time import SECOND, from_iso
 from shared.topics import OPS_RAW, TRADING_RAW
 
-ADDED = ("error_reason", "error_message", "error_source", "received_at", "origin", "attempts")
+ADDED = (
+    "error_reason",
+    "error_message",
+    "error_counts",
+    "error_values",
+    "error_headers",
+    "error_source",
+    "received_at",
+    "origin",
+    "attempts",
+)
 
 
 class DeadLetter(NamedTuple):
@@ -26,6 +39,8 @@ class DeadLetter(NamedTuple):
     origin: str
     received_at: int  # us
     row: Row | None
+    counts: Sequence[Count] = ()  # by reason; the values of a record that were rejected have one letter
+    values: Sequence[Value] = ()  # the first of them
 
     @property
     def place(self) -> str:
@@ -50,7 +65,7 @@ class DeadLetter(NamedTuple):
 
     def matches(self, reason: str | None, run: str | None) -> bool:
         """Whether it was rejected for that reason and came with that run; None takes any."""
-        return reason in (None, self.reason) and (run is None or (self.row is not None and self.row.run == run))
+        return (reason in (None, self.reason) or any(reason == count.reason for count in self.counts)) and (run is None or (self.row is not None and self.row.run == run))
 
 
 def read(record: Record) -> DeadLetter | None:
@@ -66,6 +81,8 @@ def read(record: Record) -> DeadLetter | None:
         text["origin"] or f"dlq/{record.partition}/{record.offset}/0",
         _received_at(text["received_at"], record),
         Row.parse(header(record.headers, RUN_HEADER) or b""),
+        refusals.counts(text["error_reason"] or "malformed", header(record.headers, "error_counts")),
+        refusals.values(header(record.headers, "error_values")),
     )
 
 

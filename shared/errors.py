@@ -22,6 +22,7 @@ Reason = Literal[
     "expired",
     "unstorable",
     "bad_row",
+    "exception",  # the code that read it raised something else than a rejection: its traceback is in the log
 ]
 
 

@@ -3,10 +3,19 @@
 from functools import lru_cache
 
 
-@lru_cache(maxsize=65536)
+_LONGEST = 256  # bytes of a key that is remembered
+
+
 def partition(key: bytes, partitions: int) -> int:
     """The partition of `key` among `partitions`, as the Java client computes it."""
+    return _known(key, partitions) if len(key) <= _LONGEST else _computed(key, partitions)
+
+
+def _computed(key: bytes, partitions: int) -> int:
     return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+_known = lru_cache(maxsize=65536)(_computed)
 
 
 def murmur2(data: bytes) -> int:

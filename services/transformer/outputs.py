@@ -5,7 +5,6 @@ from functools import lru_cache
 
 import msgspec
 
-from shared.errors import Rejected
 from shared.events import (
     Candle,
     Execution,
@@ -21,9 +20,11 @@ from shared.events import (
     ServiceMinute,
     Tally,
 )
+from shared.dead_letters import ADDED
 from shared.partitioning import partition
 from shared.records import Record, control_kind
-from shared.time import to_iso
+from shared.refusals import Refusals, own
+from shared.time import EARLIEST, LATEST, to_iso
 from shared.topics import CANDLES, DEAD_LETTERS, EVENTS_OF, FLAGS, MINUTES, OPS_EVENTS, TICKS, TRADING_EVENTS, Topic, derived
 
 encode = msgspec.json.Encoder(decimal_format="string").encode
@@ -93,24 +94,25 @@ def markers(event: Marker) -> list[Output]:
     return [Output(topic, p, event.run.encode(), value, _MARKER) for topic in derived(event.topic) for p in range(topic.partitions)]
 
 
-ADDED = frozenset({"error_reason", "error_message", "error_source", "received_at", "origin", "attempts"})
 _MARKER = (("ce_type", b"tickplant.marker"),)
 
 
-def dead_letter(topic: Topic, record: Record, fault: Rejected, origin: Origin, source: str, received_at: int) -> Output:
+def dead_letter(topic: Topic, record: Record, refused: Refusals, origin: Origin, source: str, received_at: int) -> Output:
     """The record's own bytes, key, headers and timestamp, with why it was rejected, in the partition numbered as the raw one.
+
+    A timestamp out of range is not kept: the topic's retention would delete the letter at once.
 
     A control record's type is renamed: in the topic of dead letters it must not act as one. So are headers named as those added here:
     the first of a name is the one that is read. Raw topics share the topic of dead letters, so an origin there names its own.
     """
     taken = {*ADDED, "ce_type"} if control_kind(record.headers) is not None else ADDED
     headers = [
-        *((f"rejected_{name}" if name in taken else name, value) for name, value in record.headers),
-        ("error_reason", fault.reason.encode()),
-        ("error_message", fault.message.encode()),
+        *own(record.headers, taken),
+        *refused.headers(),
         ("error_source", source.encode()),
         ("received_at", to_iso(received_at).encode()),
         ("origin", f"{topic.name}/{origin}".encode()),
         ("attempts", b"1"),
     ]
-    return Output(DEAD_LETTERS, record.partition % DEAD_LETTERS.partitions, record.key, record.value, headers, record.timestamp)
+    stamp = record.timestamp if EARLIEST <= record.timestamp * 1000 < LATEST else None
+    return Output(DEAD_LETTERS, record.partition % DEAD_LETTERS.partitions, record.key, record.value, headers, stamp)
