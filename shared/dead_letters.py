@@ -10,7 +10,7 @@ from typing import NamedTuple
 from shared import refusals
 from shared.errors import Rejected
 from shared.partitioning import partition
-from shared.records import RUN_HEADER, Record, Row, control_kind, header
+from shared.records import RUN_HEADER, Record, Row, control_kind, header, received_at
 from shared.refusals import Count, Value
 from shared.runs import RowKind, raw_topic
 from shared.time import SECOND, from_iso
@@ -65,7 +65,8 @@ class DeadLetter(NamedTuple):
 
     def matches(self, reason: str | None, run: str | None) -> bool:
         """Whether it was rejected for that reason and came with that run; None takes any."""
-        return (reason in (None, self.reason) or any(reason == count.reason for count in self.counts)) and (run is None or (self.row is not None and self.row.run == run))
+        reasons = {None, self.reason, *(count.reason for count in self.counts)}
+        return reason in reasons and (run is None or (self.row is not None and self.row.run == run))
 
 
 def read(record: Record) -> DeadLetter | None:
@@ -99,6 +100,6 @@ def replayed(letter: DeadLetter, run_id: str) -> tuple[int, bytes, bytes, list[t
 
 def _received_at(given: str, record: Record) -> int:
     try:
-        return from_iso(given) if given else record.timestamp * 1000
+        return from_iso(given) if given else received_at(record)
     except Rejected:
-        return record.timestamp * 1000
+        return received_at(record)

@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 
-
 _LONGEST = 256  # bytes of a key that is remembered
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from shared.errors import Rejected
-from shared.time import to_iso
+from shared.time import EARLIEST, LATEST, to_iso
 
 RUN_HEADER = "run"
 CONTROL = "tickplant."
@@ -62,6 +62,18 @@ class Row(NamedTuple):
         """The inverse of `header`; None for what `header` never wrote."""
         found = ROW.fullmatch(header)
         return cls(found[1].decode(), int(found[2]), int(found[3])) if found else None
+
+
+def received_at(record: Record) -> int:
+    """The receive time of a raw record, us; one out of range as the nearest time in it."""
+    return min(max(record.timestamp * 1000, EARLIEST), LATEST - 1)
+
+
+def stamped(record: Record) -> Rejected | None:
+    """Why the record's timestamp cannot be its receive time; None where it can."""
+    if EARLIEST <= record.timestamp * 1000 < LATEST:
+        return None
+    return Rejected("bad_timestamp", f"the record is stamped {record.timestamp} ms, not between 1971 and the year 10000")
 
 
 def header(headers: Sequence[tuple[str, bytes]], name: str) -> bytes | None:

@@ -24,14 +24,14 @@ class Count(NamedTuple):
     """How many values of a record were rejected for a reason, and the index of the first."""
 
     reason: str
-    count: int
-    index: int
+    number: int
+    first: int
 
 
 class Value(NamedTuple):
     """A value that was rejected: its index among the parsed values of the record."""
 
-    index: int
+    at: int
     reason: str
     message: str
 
@@ -55,7 +55,7 @@ class Refusals:
     @property
     def index(self) -> int:
         """The index of the first."""
-        return min(self._values[0].index, INT32[-1])
+        return min(self._values[0].at, INT32[-1])
 
     def headers(self) -> list[tuple[str, bytes]]:
         """What the dead letter says of them; of a single one no more than its reason and message."""
@@ -67,12 +67,19 @@ class Refusals:
         return said
 
 
+def one(fault: Rejected) -> Refusals:
+    """The rejection of a record that is one value."""
+    refused = Refusals()
+    refused.add(0, fault)
+    return refused
+
+
 def counts(reason: str, given: bytes | None) -> Sequence[Count]:
     """The `error_counts` of a dead letter; one of `reason` where it has none that can be read."""
     found = _read(given, list[tuple[str, int, int]])
     kept = [Count(storable(r, _REASON), n, index) for r, n, index in found if 0 < n <= INT32[-1] and 0 <= index <= INT32[-1]]
     distinct = {count.reason: count for count in kept[:_REASON]}
-    return list({count.index: count for count in distinct.values()}.values()) or [Count(reason, 1, 0)]
+    return list({count.first: count for count in distinct.values()}.values()) or [Count(reason, 1, 0)]
 
 
 def values(given: bytes | None) -> Sequence[Value]:
@@ -83,19 +90,20 @@ def values(given: bytes | None) -> Sequence[Value]:
 
 def own(headers: Iterable[tuple[str, bytes]], taken: Iterable[str]) -> list[tuple[str, bytes]]:
     """The record's own headers as its dead letter keeps them; those named as in `taken` get another name."""
-    renamed, kept, size = frozenset(taken), [], 0
+    renamed, size = frozenset(taken), 0
+    kept: list[tuple[str, bytes]] = []
     for name, value in headers:
         size += len(name.encode("utf-8", "replace")) + len(value or b"") + 16
         if len(kept) == _OWN or size > _OWN_BYTES:
             return [*kept, ("error_headers", b"more than are kept")]
-        kept.append((f"rejected_{name}" if name in renamed else name, value))
+        kept.append((f"rejected_{name}" if name in renamed else storable(name), value or b""))
     return kept
 
 
 def _bounded(found: Sequence[Value]) -> bytes:
     parts, size = [], 0
     for value in found:
-        part = msgspec.json.encode(Value(value.index, value.reason, value.message[:_SHORT]))
+        part = msgspec.json.encode(Value(value.at, value.reason, value.message[:_SHORT]))
         size += len(part) + 1
         if size > _VALUES:
             break
@@ -108,4 +116,3 @@ def _read(given: bytes | None, kind: Any) -> Any:
         return msgspec.json.decode(given, type=kind) if given else []
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return []
-

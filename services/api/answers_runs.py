@@ -9,8 +9,18 @@ from services.api.answers import Time
 Object = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
 
 
+class RejectedValue(msgspec.Struct, frozen=True):
+    """One of several values of a record that were rejected for a reason: its index in the record, and why."""
+
+    index: int
+    message: str
+
+
 class Reject(msgspec.Struct, frozen=True):
-    """A value that could not be used; `sample` is the beginning of its record, `origin` where it was rejected."""
+    """The values of a record that were rejected for one reason: `count` of them; `values` names the first, where there are several.
+
+    `sample` is the beginning of the record, `origin` where the first of them was rejected.
+    """
 
     reason: str
     message: str
@@ -20,6 +30,8 @@ class Reject(msgspec.Struct, frozen=True):
     origin: str
     received_at: Time
     sample: str
+    count: int = 1
+    values: list[RejectedValue] = []
 
 
 class Rejects(msgspec.Struct, frozen=True):

@@ -154,7 +154,7 @@ RUN = f"""
 SELECT {_RUN}, result::text, (f.files || views)::text, t.received, l.stored, l.duplicate, l.rejected, l.late, d.reasons, d.counts
 FROM runs
 CROSS JOIN LATERAL (SELECT coalesce(sum(received), 0)::bigint
-    + (SELECT count(*) FROM dead_letters WHERE run = run_id AND origin NOT LIKE '%.raw.v1/%') AS received
+    + (SELECT coalesce(sum(count), 0)::bigint FROM dead_letters WHERE run = run_id AND origin NOT LIKE '%.raw.v1/%') AS received
     FROM tallies WHERE run = run_id AND run <> '') t
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(stored), 0)::bigint AS stored, coalesce(sum(duplicate), 0)::bigint AS duplicate,
@@ -163,7 +163,7 @@ CROSS JOIN LATERAL (
 ) l
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(reason ORDER BY reason), '{{}}') AS reasons, coalesce(array_agg(n ORDER BY reason), '{{}}') AS counts
-    FROM (SELECT reason, count(*) AS n FROM dead_letters WHERE run = run_id GROUP BY reason) r
+    FROM (SELECT reason, sum(count)::bigint AS n FROM dead_letters WHERE run = run_id GROUP BY reason) r
 ) d
 CROSS JOIN LATERAL (
     SELECT jsonb_strip_nulls(jsonb_build_object('fills', max(fills_path), 'summary', max(summary_path),
@@ -178,11 +178,12 @@ FROM minutes WHERE {service} AND start >= $2 AND start < $3 AND (start, service)
 METRICS_OF_ALL = _METRICS.format(service="$1::text IS NULL")
 METRICS_OF_SERVICE = _METRICS.format(service="service = $1")
 
-_REASONS = "SELECT reason, count(*) FROM dead_letters WHERE {run} AND ($2::text IS NULL OR reason = $2) GROUP BY reason ORDER BY reason"
+_REASONS = """
+SELECT reason, sum(count)::bigint FROM dead_letters WHERE {run} AND ($2::text IS NULL OR reason = $2) GROUP BY reason ORDER BY reason"""
 REASONS, REASONS_OF_RUN = _REASONS.format(run="$1::text IS NULL"), _REASONS.format(run="run = $1")
 
 _REJECTS = """
-SELECT reason, message, source, run, line, origin, received_at, sample FROM dead_letters
+SELECT reason, message, source, run, line, origin, received_at, sample, count, others FROM dead_letters
 WHERE {run} AND ($2::text IS NULL OR reason = $2)
   AND ($3::timestamptz IS NULL OR (received_at, origin) < ($3, $4))
 ORDER BY received_at DESC, origin DESC LIMIT $5"""

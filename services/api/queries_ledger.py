@@ -6,7 +6,7 @@ WITH sides AS (
            0::bigint AS rejected, 0::bigint AS expired, 0::bigint AS mismatch
     FROM tallies WHERE ($1::text IS NULL OR source = $1) AND ($2::text IS NULL OR run = $2) AND hour >= $3 AND hour < $4
     UNION ALL
-    SELECT source, run, date_trunc('hour', received_at), 1, 0, 0, 0, 0, 0, 0
+    SELECT source, run, date_trunc('hour', received_at), count, 0, 0, 0, 0, 0, 0
     FROM dead_letters WHERE origin NOT LIKE '%.raw.v1/%' AND ($1::text IS NULL OR source = $1) AND ($2::text IS NULL OR run = $2)
       AND received_at >= $3 AND received_at < $4
     UNION ALL

@@ -164,9 +164,10 @@ def metric(minute: ServiceMinute) -> answers.Metric:
 
 def reject(row: Record) -> answers_runs.Reject:
     """A row of REJECTS."""
-    reason, message, source_, run_id, line, origin, received_at, sample = row
+    reason, message, source_, run_id, line, origin, received_at, sample, count, others = row
     shown = sample.decode("utf-8", "backslashreplace")
-    return answers_runs.Reject(reason, message, source_, run_id or None, line, origin, iso(received_at), shown)
+    values = [answers_runs.RejectedValue(*value) for value in msgspec.json.decode(others, type=list[tuple[int, str]])]
+    return answers_runs.Reject(reason, message, source_, run_id or None, line, origin, iso(received_at), shown, count, values)
 
 
 def run(row: Record) -> answers_runs.Run:

@@ -78,7 +78,14 @@ def cells(letter: DeadLetter) -> tuple[str, ...]:
     from shared.time import to_iso
 
     line = f"{letter.row.run}:{letter.row.line}" if letter.row else ""
-    return letter.place, to_iso(letter.received_at), letter.source, letter.reason, line, letter.message
+    return letter.place, to_iso(letter.received_at), letter.source, reasons(letter), line, letter.message
+
+
+def reasons(letter: DeadLetter) -> str:
+    """`bad_price`, or of a record with several rejected values `bad_price 2400, malformed 100`."""
+    if sum(count.number for count in letter.counts) < 2:
+        return letter.reason
+    return ", ".join(f"{count.reason} {count.number}" for count in letter.counts)
 
 
 def describe(letter: DeadLetter) -> Iterator[tuple[str, str]]:
@@ -87,7 +94,7 @@ def describe(letter: DeadLetter) -> Iterator[tuple[str, str]]:
     from shared.time import to_iso
 
     yield "place", letter.place
-    yield "reason", letter.reason
+    yield "reason", reasons(letter)
     yield "message", letter.message
     yield "source", letter.source
     yield "received", to_iso(letter.received_at)
@@ -96,6 +103,8 @@ def describe(letter: DeadLetter) -> Iterator[tuple[str, str]]:
     for name, value in letter.record.headers:
         if name not in ADDED:
             yield name, readable(value)
+    for at, reason, message in letter.values:
+        yield f"value {at}", f"{reason}: {message}"
     yield "bytes", f"{len(letter.record.value or b''):,}"
 
 

@@ -11,16 +11,21 @@ import msgspec
 from services.transformer import outputs
 from services.transformer.checkpoint import Checkpoint
 from services.transformer.clocks import Clock, Rules
+from services.transformer.faults import Fault, trace
 from services.transformer.outputs import Output
-from services.transformer.protocol import Flow, Raw
+from services.transformer.protocol import Flow
+from services.transformer.sources import EVERY, Sources
 from services.transformer.tallies import BLOCK, Tallies
 from services.transformer.windows import Key, Windows
 from shared.aggregations import Aggregation, candles
 from shared.errors import Rejected
 from shared.events import Closed, Connection, Heartbeat, Marker, MarketInfo, Origin
 from shared.frames import FAULTS, rejected
-from shared.records import Record, control_kind
+from shared.records import Record, control_kind, received_at, stamped
+from shared.refusals import Refusals, one
 
+UNKNOWN = "unknown"
+_LONGEST = 256  # characters of the source that a control record names
 Control = Heartbeat | Closed | Connection | Marker
 _CONTROLS: dict[str, Callable[[bytes], Control]] = {
     "heartbeat": msgspec.json.Decoder(Heartbeat).decode,
@@ -40,8 +45,9 @@ class Machine:
         self._epoch = at.epoch
         self.next_offset = at.next_offset
         self._swept_at = at.swept_at
-        self.clocks = {source: msgspec.structs.replace(clock) for source, clock in at.clocks.items()}
+        self.clocks = Sources(at.clocks)
         self.windows = Windows(at.epoch, partition, set(at.given_up), self._aggregation)
+        self._faults: list[Fault] = []
         self._tallies = Tallies(flow.topic.name, partition, at.epoch, at.block, at.counts)
 
     def checkpoint(self) -> Checkpoint:
@@ -51,7 +57,7 @@ class Machine:
             self.next_offset,
             self.windows.replay_from(self.next_offset),
             swept_at=self._swept_at,
-            clocks=self.clocks,
+            clocks=dict(self.clocks),
             given_up=sorted(self.windows.given_up),
             block=self._tallies.block,
             counts=self._tallies.counts(),
@@ -76,8 +82,7 @@ class Machine:
             record = records[at]
             if finished := self._tallies.enter(record.offset):
                 out.append(outputs.tally(finished))
-            kind = control_kind(record.headers) if record.headers else None
-            out += self._data(record) if kind is None else self._control(kind, record)
+            out += self._record(record)
             at = self._advance(records, at + 1, out)
             self.next_offset = records[at - 1].offset + 1
         return out
@@ -101,8 +106,8 @@ class Machine:
         if clock.crossed_at >= since:  # a whole interval of this source's has passed
             self._swept_at = offset
             for other in self.windows.sources():
-                idle = self.clocks.setdefault(other, Clock())
-                if idle is not clock and idle.emitted_at <= since:
+                idle = self.clocks.get(other)
+                if idle is not None and idle is not clock and idle.emitted_at <= since:
                     yield from self._emit(other, idle, offset, max(clock.log_time, idle.log_time))
         clock.crossed_at = offset
 
@@ -115,51 +120,99 @@ class Machine:
             clock.emitted_at = offset
             yield self._flow.partial(partial)
 
+    def _record(self, record: Record) -> list[Output]:
+        """What one record gives; an exception that reading it raises makes its dead letter."""
+        if (stamp := stamped(record)) is not None:
+            return self._refused(record, stamp)
+        try:
+            kind = control_kind(record.headers) if record.headers else None
+            return self._data(record) if kind is None else list(self._control(kind, record))
+        except Exception as fault:  # noqa: BLE001 it makes a dead letter
+            return self._refused(record, self._unexpected(record, fault))
+
     def _data(self, record: Record) -> list[Output]:
         raw = self._flow.read(record)
         out: list[Output] = []
-        received = rejected = 0
+        refused, received = Refusals(), 0
         try:
             for event in self._flow.events(raw, self._origin(record), self._rules.max_skew):
                 received += 1
                 if isinstance(event, Rejected):
-                    rejected += 1
-                    out.append(self._reject(record, event, raw, received - 1))
-                else:
+                    refused.add(received - 1, event)
+                    continue
+                try:
                     out += self._event(record, event)
-        except Rejected as fault:
+                except Exception as fault:  # noqa: BLE001 it makes a dead letter
+                    refused.add(received - 1, self._unexpected(record, fault))
+        except Exception as fault:  # noqa: BLE001 it makes a dead letter
             received += 1
-            rejected += 1
-            out.append(self._reject(record, fault, raw, received - 1))
-        self._tallies.add(raw.source, raw.run, raw.received_at, received=received, rejected=rejected, ignored=not received)
+            refused.add(received - 1, fault if isinstance(fault, Rejected) else self._unexpected(record, fault))
+        if refused.total:
+            out.append(self._letter(record, refused, raw.source, raw.received_at))
+        self._tallies.add(raw.source, raw.run, raw.received_at, received=received, rejected=refused.total, ignored=not received)
         return out
 
     def _origin(self, record: Record, index: int = 0) -> Origin:
         return Origin(self._epoch, self._partition, record.offset, index)
 
-    def _reject(self, record: Record, fault: Rejected, raw: Raw, index: int = 0) -> Output:
-        return outputs.dead_letter(self._flow.topic, record, fault, self._origin(record, index), raw.source, raw.received_at)
+    def _letter(self, record: Record, refused: Refusals, source: str, received_at: int) -> Output:
+        origin = self._origin(record, refused.index)
+        return outputs.dead_letter(self._flow.topic, record, refused, origin, source, received_at)
 
-    def _event(self, record: Record, event: Any) -> Iterator[Output]:
+    def _refused(self, record: Record, fault: Rejected) -> list[Output]:
+        """The dead letter of a whole record."""
+        try:
+            raw = self._flow.read(record)
+            source, run = raw.source, raw.run
+        except Exception:  # noqa: BLE001 it makes a dead letter
+            source, run = UNKNOWN, None
+        at = received_at(record)
+        self._tallies.add(source, run, at, received=1, rejected=1)
+        return [self._letter(record, one(fault), source, at)]
+
+    def _unexpected(self, record: Record, fault: Exception) -> Rejected:
+        if not self._faults or self._faults[-1].offset != record.offset:
+            self._faults.append(Fault(record.offset, trace(fault)))
+        return Rejected("exception", f"{type(fault).__name__}: {fault}")
+
+    def faults(self) -> list[Fault]:
+        """The exceptions that became dead letters since the last call, for the log."""
+        found, self._faults = self._faults, []
+        return found
+
+    def _clock(self, source: str, record: Record) -> Clock | None:
+        """The clock of a source; None where there are too many sources for another one."""
+        clock = self.clocks.get(source)
+        if clock is not None:
+            return clock
+        if not self.clocks.has_room(source) and record.offset % EVERY == 0:
+            for idle in self.clocks.forget(record.timestamp * 1000, self.windows.is_open):
+                self.windows.forget(idle)
+            self._flow.forget()
+        return self.clocks.begin(source)
+
+    def _event(self, record: Record, event: Any) -> list[Output]:
+        """Publishes an event; raises before it has changed anything."""
         if event.run is not None or self._key is None or isinstance(event, MarketInfo):
-            yield self._flow.event(event)
-            return
+            return [self._flow.event(event)]
         key = self._key(event)
-        clock = self.clocks.get(key[0])
+        clock = self._clock(key[0], record)
         if clock is None:
-            clock = self.clocks[key[0]] = Clock()
-        yield from self._pass(key[0], clock, record)
-        if late := self._aggregation.closes(key) <= clock.watermark:
+            return [self._flow.event(msgspec.structs.replace(event, late=True))]
+        late = self._aggregation.closes(key) <= clock.watermark or not self.windows.has_room(key)
+        if late:
             event = msgspec.structs.replace(event, late=late)
-        else:
+        published = self._flow.event(event)
+        out = list(self._pass(key[0], clock, record))
+        if not late:
             log_time = record.timestamp * 1000
             self.windows.add(key, event, log_time)
             if (window := self.windows.at(key, event.origin.offset, log_time)) is not None:
                 self._flow.entered(record, event, clock, window)
         if self._publish:
-            yield self._flow.event(event)
+            out.append(published)
         clock.event(self._aggregation.reached(event), clock.log_time, self._rules)
-        yield from self._close(key[0], clock)
+        return [*out, *self._close(key[0], clock)]
 
     def _close(self, source: str, clock: Clock) -> Iterator[Output]:
         for partial in self.windows.due(source, clock.watermark):
@@ -172,9 +225,9 @@ class Machine:
         try:
             control = decode(record.value or b"")
         except FAULTS as fault:
-            raw = self._flow.read(record)
-            self._tallies.add(raw.source, raw.run, raw.received_at, received=1, rejected=1)
-            return [self._reject(record, rejected(f"control record {kind}", fault), raw)]
+            return self._refused(record, rejected(f"control record {kind}", fault))
+        if not isinstance(control, Marker) and len(control.source) > _LONGEST:
+            return self._refused(record, Rejected("malformed", f"control record {kind} of {control.source[:80]!r}"))
         if isinstance(control, Marker):
             return self._mark(control, self._origin(record))
         return self._move(control, record)
@@ -185,8 +238,8 @@ class Machine:
 
     def _move(self, control: Heartbeat | Closed | Connection, record: Record) -> Iterator[Output]:
         """What a source's owner says of it moves the source's clock."""
-        clock, log_time = self.clocks.setdefault(control.source, Clock()), record.timestamp * 1000
-        if control.epoch < clock.epoch:
+        clock, log_time = self._clock(control.source, record), record.timestamp * 1000
+        if clock is None or control.epoch < clock.epoch:
             return
         if isinstance(control, Heartbeat):
             clock.set_back(control.epoch, log_time, self._rules)
@@ -205,14 +258,16 @@ class Machine:
         """Puts a record's events into exactly the windows that the checkpoint's watermarks leave open; publishes nothing."""
         if record.headers and control_kind(record.headers) is not None:
             return
-        raw = self._flow.read(record)
-        if raw.run is not None or self._key is None:
+        if self._key is None or stamped(record) is not None:
             return
         try:
+            raw = self._flow.read(record)
+            if raw.run is not None:
+                return
             for event in self._flow.events(raw, self._origin(record), self._rules.max_skew):
                 if not isinstance(event, Rejected | MarketInfo):
                     self._restore(self._key(event), event, record)
-        except Rejected:
+        except Exception:  # noqa: BLE001 it makes a dead letter
             return  # it was dead-lettered when it was first read
 
     def _restore(self, key: Key, event: Any, record: Record) -> None:

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
+from shared.dead_letters import ADDED
 from shared.events import (
     Candle,
     Execution,
@@ -20,7 +21,6 @@ from shared.events import (
     ServiceMinute,
     Tally,
 )
-from shared.dead_letters import ADDED
 from shared.partitioning import partition
 from shared.records import Record, control_kind
 from shared.refusals import Refusals, own

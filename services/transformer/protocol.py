@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from services.transformer.checkpoint import Checkpoint
 from services.transformer.clocks import Clock, Rules
+from services.transformer.faults import Fault
 from services.transformer.outputs import Output
 from services.transformer.tallies import Tallies
 from services.transformer.windows import Window, Windows
@@ -34,6 +35,9 @@ class Transform(Protocol):
 
     def tally(self) -> list[Output]:
         """Counts not published yet."""
+
+    def faults(self) -> Sequence[Fault]:
+        """The exceptions since the last call, for the log."""
 
     def lost(self, start: int, end: int) -> list[Output]:
         """Offsets that the log dropped, written down."""

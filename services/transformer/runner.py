@@ -77,6 +77,7 @@ class Runner:
             if state := self._states.get(partition):
                 before, begun = state.next_offset, time.time_ns()
                 self._add(state.step(records))
+                self._report(partition, state)
                 self._follow(partition, before, state)
                 if traces.on():
                     self._trace(partition, records, begun)
@@ -91,6 +92,11 @@ class Runner:
             metrics.BATCH_RECORDS.observe(records)
         elif self._consumer.settled and not self._consumer.uninitialised and not self._producer.unacknowledged:
             self._health.working("transformer")  # everything read is published
+
+    def _report(self, partition: TopicPartition, state: Transform) -> None:
+        topic = self._consumer.topic_of(partition)
+        for fault in state.faults():
+            log().error("an exception rejected a record", raw=raw(topic, partition.partition, fault.offset), trace=fault.trace)
 
     def _follow(self, partition: TopicPartition, before: int, state: Transform) -> None:
         topic = self._consumer.topic_of(partition)

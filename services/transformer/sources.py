@@ -12,8 +12,9 @@ from services.transformer.clocks import Clock
 from shared.time import HOUR
 
 BYTES = 2 * 1024 * 1024
-IDLE = HOUR  # of the log time
-_REST = 160  # bytes that an entry takes beside its name: four numbers of 64 bits and what parts them
+IDLE = 2 * HOUR  # of log time; a stamp may be an hour ahead
+EVERY = 64  # offsets, of which one may look for idle clocks
+_REST = 320  # bytes that an entry takes besides its name: eight numbers of 64 bits and their names
 
 
 def weight(name: str) -> int:
@@ -38,19 +39,21 @@ class Sources(Mapping[str, Clock]):
     def __len__(self) -> int:
         return len(self._clocks)
 
-    def of(self, source: str, log_time: int) -> Clock | None:
-        """The clock of a source, begun at `log_time` where it is new; None where there is no room for another one."""
-        clock = self._clocks.get(source)
-        if clock is None and self._bytes + weight(source) <= self._limit:
-            clock = self._clocks[source] = Clock(silent_since=log_time)
-            self._bytes += weight(source)
+    def begin(self, source: str) -> Clock | None:
+        """A new clock for a source that has none; None where there is no room for another one."""
+        if not self.has_room(source):
+            return None
+        self._bytes += weight(source)
+        clock = self._clocks[source] = Clock()
         return clock
 
+    def has_room(self, source: str) -> bool:
+        """Whether a new clock of that name fits."""
+        return self._bytes + weight(source) <= self._limit
+
     def forget(self, log_time: int, needed: Callable[[str], bool]) -> list[str]:
-        """Where half of the room is taken, drops clocks idle for an hour that nothing needs; returns their names."""
-        if self._bytes <= self._limit // 2:
-            return []
-        idle = [name for name, clock in self._clocks.items() if log_time - clock.silent_since > IDLE and not needed(name)]
+        """Drops the clocks idle for two hours at `log_time` that nothing needs; returns their names."""
+        idle = [name for name, clock in self._clocks.items() if log_time - clock.log_time > IDLE and not needed(name)]
         for name in idle:
             del self._clocks[name]
             self._bytes -= weight(name)

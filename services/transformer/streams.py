@@ -18,6 +18,7 @@ from shared.records import Record
 from shared.time import HOUR, MINUTE
 
 HOUR_MS = HOUR // 1000
+MOST = 20_000  # streams that are remembered
 
 
 class Stream:
@@ -51,6 +52,8 @@ class Streams:
             row = TRADE_ROWS.get(provider_name(source))
             if row is None or key != f"{source}|{native}".encode():
                 return
+            if len(self._streams) >= MOST:
+                self._streams.clear()
             stream = self._streams[key] = Stream(source, native, row, clock)
         if stream.native == native:  # a key may carry frames of other symbols than it names
             stream.enter(symbol, window)
@@ -68,49 +71,61 @@ class Streams:
         """
         streams, ahead, allowance, publish = self._streams, self._rules.max_skew, self._rules.out_of_orderness, self._publish
         end = len(records)
-        while at < end:
-            record = records[at]
-            stream = streams.get(record.key)
-            if stream is None or record.headers or record.offset >= stop_offset:
-                break
-            found = stream.row(record.value or b"")
-            if found is None:
-                break
-            native, row = found
-            event_time, received = row[0], record.timestamp * 1000
-            clock, window = stream.clock, stream.window
-            if (
-                window is None
-                or native != stream.native
-                or not stream.start <= event_time < stream.end
-                or stream.end <= clock.watermark
-                or event_time > received + ahead
-                or received >= clock.next_emit
-            ):
-                break
-            log_time = clock.log_time
-            if received > log_time:
-                clock.log_time = log_time = received
-            if row[2] not in window.ids:
-                window.ids.add(row[2])
-                window.rows.append(row)
-                window.last = (record.offset, 0)
-                window.dirty = True
-            if publish:
-                origin = Origin(self._epoch, self._partition, record.offset, 0)
-                out.append(
-                    outputs.tick(
-                        Trade(stream.symbol, native, event_time, row[3], row[4], row[5], row[2], row[1], stream.source, received, origin)  # type: ignore[arg-type]
+        try:
+            while at < end:
+                record = records[at]
+                stream = streams.get(record.key)
+                if stream is None or record.headers or record.offset >= stop_offset:
+                    break
+                found = stream.row(record.value or b"")
+                if found is None:
+                    break
+                native, row = found
+                event_time, received = row[0], record.timestamp * 1000
+                clock, window = stream.clock, stream.window
+                if (
+                    window is None
+                    or native != stream.native
+                    or not stream.start <= event_time < stream.end
+                    or stream.end <= clock.watermark
+                    or event_time > received + ahead
+                    or received >= clock.next_emit
+                ):
+                    break
+                log_time = clock.log_time
+                if received > log_time:
+                    clock.log_time = log_time = received
+                if row[2] not in window.ids:
+                    window.ids.add(row[2])
+                    window.rows.append(row)
+                    window.last = (record.offset, 0)
+                    window.dirty = True
+                if publish:
+                    origin = Origin(self._epoch, self._partition, record.offset, 0)
+                    trade = Trade(
+                        stream.symbol,
+                        native,
+                        event_time,
+                        row[3],
+                        row[4],  # type: ignore[arg-type]
+                        row[5],
+                        row[2],
+                        row[1],
+                        stream.source,
+                        received,
+                        origin,
                     )
-                )
-            if event_time > clock.max_event:
-                clock.max_event = event_time
-                clock.silent_since = log_time
-                if event_time - allowance > clock.watermark:
-                    clock.watermark = event_time - allowance
-                    if clock.watermark >= windows.first_end(stream.source):
-                        out += map(outputs.candle, windows.due(stream.source, clock.watermark))
-            at += 1
+                    out.append(outputs.tick(trade))
+                if event_time > clock.max_event:
+                    clock.max_event = event_time
+                    clock.silent_since = log_time
+                    if event_time - allowance > clock.watermark:
+                        clock.watermark = event_time - allowance
+                        if clock.watermark >= windows.first_end(stream.source):
+                            out += map(outputs.candle, windows.due(stream.source, clock.watermark))
+                at += 1
+        except Exception:  # noqa: BLE001 whatever it is
+            return at  # the ordinary way takes the record, or rejects it
         return at
 
     def tally(self, records: Sequence[Record], tallies: Tallies) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from shared.aggregations import Aggregation, candles
 from shared.events import Bar, Origin
 from shared.time import LATEST
@@ -10,6 +12,9 @@ from shared.time import LATEST
 Key = tuple[Any, ...]  # whose window it is first, its start last
 
 FAR = LATEST
+MOST = 100_000  # open windows of a partition
+GIVEN_UP_BYTES = 2 * 1024 * 1024  # that the keys given up take in a checkpoint
+_REST, _LONGEST = 48, 1100  # bytes of a key besides its texts, and of its texts
 
 
 class Window:
@@ -49,15 +54,21 @@ class Windows:
         self._closes = aggregation.closes
         self._open: dict[str, dict[Key, Window]] = {}
         self.given_up: set[Key] = given_up or set()
+        self._count = 0
         self._ends: dict[str, int] = {}
         for key in self.given_up:
             self._ends[key[0]] = min(self.first_end(key[0]), self._closes(key))
+
+    def has_room(self, key: Key) -> bool:
+        """Whether events of that key can be taken: one more window only while there are fewer than `MOST`."""
+        return self._count < MOST or key in self._open.get(key[0], ())
 
     def at(self, key: Key, offset: int, log_time: int) -> Window | None:
         """The open window of that key, made if need be; None for one that was given up."""
         opened = self._open.setdefault(key[0], {})
         window = opened.get(key)
-        if window is None and key not in self.given_up:
+        if window is None and key not in self.given_up and self._count < MOST:
+            self._count += 1
             window = opened[key] = Window(self._aggregation, key, offset, log_time)
             self._ends[key[0]] = min(self.first_end(key[0]), self._closes(key))
         return window
@@ -83,6 +94,7 @@ class Windows:
             return
         opened = self._open.get(source, {})
         for key in sorted(key for key in opened if self._closes(key) <= watermark):
+            self._count -= 1
             yield opened.pop(key).partial(*self._place, closed=True)
         self.given_up -= {key for key in self.given_up if key[0] == source and self._closes(key) <= watermark}
         left = [self._closes(key) for key in (*opened, *self.given_up) if key[0] == source]
@@ -106,12 +118,15 @@ class Windows:
 
         So a rebuild stays bounded.
         """
-        opened = self._open.get(source, {})
+        opened, before = self._open.get(source, {}), len(self.given_up)
         for key, window in sorted(opened.items()):
             if log_time - window.opened_at > age or offset - window.first_offset > records:
                 del opened[key]
+                self._count -= 1
                 self.given_up.add(key)
                 yield self._aggregation.given_up(key, Origin(*self._place, *window.last))
+        if len(self.given_up) > before:
+            self.shorten()
 
     def replay_from(self, default: int) -> int:
         """The first offset that an open window still needs."""
@@ -121,5 +136,32 @@ class Windows:
         """The end of the source's last open window; 0 without one."""
         return max((self._closes(key) for key in self._open.get(source, ())), default=0)
 
+    def forget(self, source: str) -> None:
+        """Drops what is known of a source without open windows."""
+        self._open.pop(source, None)
+        self._ends.pop(source, None)
+        self.given_up -= {key for key in self.given_up if key[0] == source}
+
+    def shorten(self, limit: int = GIVEN_UP_BYTES) -> None:
+        """Drops the oldest keys given up until the others take at most `limit` bytes in a checkpoint.
+
+        An event of a dropped key opens its window once more; the store corrects what is published of it.
+        """
+        if len(self.given_up) * (_REST + _LONGEST) <= limit:
+            return
+        size = 0
+        for key in sorted(self.given_up, key=_newest_first):
+            size += _REST + sum(len(msgspec.json.encode(part)) for part in key)
+            if size > limit:
+                self.given_up.discard(key)
+
+    def is_open(self, source: str) -> bool:
+        """Whether the source has an open window."""
+        return bool(self._open.get(source))
+
     def __len__(self) -> int:
-        return sum(len(opened) for opened in self._open.values())
+        return self._count
+
+
+def _newest_first(key: Key) -> tuple[Any, ...]:
+    return -key[-1], *key[:-1]

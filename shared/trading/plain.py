@@ -14,6 +14,7 @@ from shared.trading import values
 Value = TypeVar("Value")
 Column = Sequence[str]
 _KNOWN = 65_536
+_LONGEST = 256  # characters of a text that is remembered
 _USUAL = len("2026-01-05T14:30:00.120000Z")
 _DIGITS = frozenset(range(1, 19))  # that a number of the header has, as shared.records.ROW says
 
@@ -29,6 +30,8 @@ class Known(dict[str, Value]):
         self._read = read
 
     def __missing__(self, text: str) -> Value:
+        if len(text) > _LONGEST:
+            raise Unusual
         if len(self) >= _KNOWN:
             self.clear()
         value = self[text] = self._read(text.strip())

@@ -16,6 +16,7 @@ from shared.errors import Reason, Rejected
 from shared.events import Marker, Origin, Run
 from shared.partitioning import partition
 from shared.records import Record, Row, control_kind
+from shared.refusals import one
 from shared.settings import Kafka
 from shared.topics import DEAD_LETTERS, MARKET_RAW, TRADING_RAW
 from tests.fixtures import runs
@@ -59,7 +60,7 @@ def reject(kafka: Kafka, *given: tuple[Record, Reason, str, int]) -> None:
             for record, reason, message, index in given:
                 source = (record.key or b"").split(b"|")[0].decode()
                 origin = Origin(1, record.partition, record.offset, index)
-                letter = outputs.dead_letter(MARKET_RAW, record, Rejected(reason, message), origin, source, record.timestamp * 1000)
+                letter = outputs.dead_letter(MARKET_RAW, record, one(Rejected(reason, message)), origin, source, record.timestamp * 1000)
                 producer.add(letter.topic, letter.partition, letter.key, letter.value, letter.headers)
             for marker in outputs.markers(Marker("prices-20210108T000000-000001", MARKET_RAW.name, [0], "finished")):
                 producer.add(marker.topic, marker.partition, marker.key, marker.value, marker.headers)
@@ -140,7 +141,9 @@ def test_rows_of_orders_and_what_was_posted_come_back_to_the_raw_topic_of_tradin
         async with Producer(kafka_settings, client_id="test") as producer:
             for record in given:
                 origin = Origin(1, record.partition, record.offset, 0)
-                letter = outputs.dead_letter(TRADING_RAW, record, Rejected("bad_timestamp", "…"), origin, "nbbo", record.timestamp * 1000)
+                letter = outputs.dead_letter(
+                    TRADING_RAW, record, one(Rejected("bad_timestamp", "…")), origin, "nbbo", record.timestamp * 1000
+                )
                 producer.add(letter.topic, letter.partition, letter.key, letter.value, letter.headers)
             await producer.flush()
 

@@ -11,6 +11,7 @@ import msgspec
 from services.transformer import outputs
 from services.transformer.checkpoint import Checkpoint
 from services.transformer.clocks import Clock
+from services.transformer.faults import Fault, trace
 from services.transformer.outputs import Output
 from services.transformer.quality import judge
 from services.transformer.quality.rules import Rules
@@ -21,6 +22,7 @@ from shared.records import Record
 from shared.time import MINUTE
 
 MOST = 10_000  # streams a partition: beyond it new ones are not judged, so that the state fits its record
+_PARTITIONS = range(1024)  # raw partitions whose marks are kept
 _tick = msgspec.json.Decoder(TickRecord).decode
 _ticks = msgspec.json.Decoder(list[TickRecord]).decode
 _state = msgspec.json.Decoder(State).decode
@@ -37,11 +39,17 @@ class Quality:
         self.next_offset = at.next_offset
         self._state = State() if bytes(at.state) == b"null" else _state(at.state)
         self._streams = sum(map(len, self._state.markets.values()))
+        self._faults: list[Fault] = []
 
     def checkpoint(self) -> Checkpoint:
         """Position and state; valid once everything returned so far is acknowledged."""
         state = msgspec.Raw(msgspec.json.encode(self._state))
         return Checkpoint(self._epoch, self.next_offset, self.next_offset, state=state)
+
+    def faults(self) -> Sequence[Fault]:
+        """The exceptions since the last call, for the log."""
+        found, self._faults = self._faults, []
+        return found
 
     def tally(self) -> list[Output]:
         """What is judged was counted before."""
@@ -56,12 +64,22 @@ class Quality:
         out: list[Output] = []
         for event in _decode([record for record in records if record.offset >= self.next_offset]):
             if isinstance(event, Tick) and self._is_new(event) and event.run is None and not event.late:
-                out += map(outputs.flag, self._judge(event))
+                out += self._judged(event)
         if records:
             self.next_offset = max(self.next_offset, records[-1].offset + 1)
         return out
 
+    def _judged(self, tick: Tick) -> list[Output]:
+        """The flags of a tick; one that cannot be judged is none the less stored, so it has no dead letter but a line in the log."""
+        try:
+            return list(map(outputs.flag, self._judge(tick)))
+        except Exception as fault:  # noqa: BLE001 whatever it is
+            self._faults.append(Fault(tick.origin.offset, trace(fault)))
+            return []
+
     def _is_new(self, tick: Tick) -> bool:
+        if tick.origin.partition not in _PARTITIONS:
+            return False
         mark = self._state.marks.get(tick.origin.partition)
         if mark is not None and tick.origin <= mark:
             return False

@@ -11,10 +11,9 @@ from services.transformer.machine import Machine
 from services.transformer.outputs import Output
 from services.transformer.tallies import Tallies
 from services.transformer.windows import Window, Windows
-from shared.errors import Rejected
 from shared.events import Execution, Nbbo, Order, Origin
 from shared.records import Record
-from shared.time import HOUR
+from shared.time import EARLIEST, HOUR, LATEST
 from shared.topics import TRADING_EVENTS, TRADING_RAW
 from shared.trading.lines import envelopes, lines
 from shared.trading.plain import Unusual, split
@@ -56,7 +55,7 @@ class Trading:
         while at < len(records) and (taken := _below(records[at : at + self._together], stop)):
             try:
                 out += self._made(taken, tallies)
-            except (Rejected, Unusual):
+            except Exception:  # noqa: BLE001 the machine rejects the record that raises it
                 self._together = max(_FEW, len(taken) // 4)
                 if len(taken) > _FEW:
                     continue
@@ -68,6 +67,9 @@ class Trading:
 
     def _made(self, records: Sequence[Record], tallies: Tallies) -> list[Output]:
         """What the records give, in their order; raises `Rejected` or `Unusual`, and nothing is counted."""
+        stamps = [record.timestamp for record in records]
+        if min(stamps) * 1000 < EARLIEST or max(stamps) * 1000 >= LATEST:
+            raise Unusual
         headers, rows, runs = split(records)
         ends = envelopes(records, runs, self._epoch, self._partition)
         made: dict[str, Iterator[tuple[bytes, bytes]]] = {}
@@ -78,10 +80,11 @@ class Trading:
             places = {symbol: outputs.place(symbol) for symbol in set(symbols)}
             numbers.update({key: number for number, key in places.values()})
             made[header] = zip([places[symbol][1] for symbol in symbols], map(str.encode, found), strict=True)
-        hours = [record.timestamp // _HOUR_MS for record in records]
+        published = _by_partition([next(made[header]) for header in headers], numbers)
+        hours = [stamp // _HOUR_MS for stamp in stamps]
         for (header, run, hour), count in Counter(zip(headers, runs, hours, strict=True)).items():
             tallies.add(layout(header)[0].file, run, hour * HOUR, received=count)
-        return _by_partition([next(made[header]) for header in headers], numbers)
+        return published
 
     def forget(self) -> None:
         """Nothing is remembered."""

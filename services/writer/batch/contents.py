@@ -43,7 +43,10 @@ Dated = Tick | MarketInfo | ServiceEvent | Order | Execution | Nbbo
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """A dead letter as the store keeps it."""
+    """What the store keeps of a dead letter: `count` values of its record that were rejected for one reason.
+
+    `origin` is that of the first of them; `others` names more of them, as JSON: [[index, message], …].
+    """
 
     partition: int
     offset: int
@@ -55,6 +58,8 @@ class Letter(msgspec.Struct, frozen=True):
     message: str
     received_at: int
     sample: bytes
+    count: int = 1
+    others: str = "[]"
 
 
 class Rejection(NamedTuple):

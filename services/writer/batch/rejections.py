@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from services.writer.batch.contents import Letter, MarkKey, Place, Rejection
+from shared.dead_letters import ADDED
 from shared.events import Execution, Nbbo, Order, Origin
 from shared.frames import FAULTS
 from shared.records import Record, Stored
@@ -20,7 +21,7 @@ from shared.topics import DEAD_LETTERS, EVENTS_OF, RAW_LIMIT
 REASON = "unstorable"
 SAMPLE = 512  # bytes of a dead letter that the store keeps
 KEY_BYTES, HEADER_BYTES = 4096, 16_384  # of a record that its dead letter keeps
-_ADDED = frozenset({"error_reason", "error_message", "error_source", "received_at", "origin", "attempts", "ce_type"})
+_ADDED = frozenset({*ADDED, "ce_type"})
 _RAW_OF: dict[str, str] = {topic.name: raw for raw, topic in EVENTS_OF.items()}
 _SOURCES = {kind.__struct_config__.tag: kind.source for kind in (Order, Execution, Nbbo)}
 _NUL = re.compile(rb"\\(?:\\|u0000)")  # an escaped backslash is passed over: what follows it is no escape

@@ -10,6 +10,7 @@ from services.transformer import outputs
 from shared.errors import Rejected
 from shared.events import Candle, GivenUp, Marker, Origin, Tally, Trade
 from shared.records import header
+from shared.refusals import one
 from shared.topics import CANDLES, DEAD_LETTERS, MARKET_RAW, TICKS
 from tests.fixtures.records import MS, control, live
 
@@ -53,7 +54,7 @@ def test_a_marker_goes_to_every_partition_of_every_derived_topic() -> None:
 
 def test_a_dead_letter_keeps_the_record_and_adds_why() -> None:
     record = live(42, MS, b"\xff\x00", headers=(("traceparent", b"00-1"),))._replace(partition=3)
-    found = outputs.dead_letter(MARKET_RAW, record, Rejected("bad_price", "p '-1' is not above zero"), ORIGIN, "binance", MS * 1000)
+    found = outputs.dead_letter(MARKET_RAW, record, one(Rejected("bad_price", "p '-1' is not above zero")), ORIGIN, "binance", MS * 1000)
     assert (found.topic, found.partition, found.key, found.value) == (DEAD_LETTERS, 3, b"binance|BTCUSDT", b"\xff\x00")
     assert list(found.headers) == [
         ("traceparent", b"00-1"),
@@ -67,7 +68,8 @@ def test_a_dead_letter_keeps_the_record_and_adds_why() -> None:
 
 
 def test_a_control_record_among_dead_letters_does_not_act_as_one() -> None:
-    found = outputs.dead_letter(MARKET_RAW, control("marker", 1, MS, "file", b"{"), Rejected("malformed", "…"), ORIGIN, "file", MS * 1000)
+    marker = control("marker", 1, MS, "file", b"{")
+    found = outputs.dead_letter(MARKET_RAW, marker, one(Rejected("malformed", "…")), ORIGIN, "file", MS * 1000)
     assert header(found.headers, "ce_type") is None
     assert header(found.headers, "rejected_ce_type") == b"tickplant.marker"
 
@@ -75,7 +77,7 @@ def test_a_control_record_among_dead_letters_does_not_act_as_one() -> None:
 def test_headers_of_the_record_do_not_stand_for_those_that_are_added() -> None:
     """Whoever reads the letter takes the first header of a name."""
     record = live(42, MS, b"{", headers=(("received_at", b"never"), ("origin", b"elsewhere"), ("ce_type", b"com.example.x")))
-    found = outputs.dead_letter(MARKET_RAW, record, Rejected("malformed", "…"), ORIGIN, "binance", MS * 1000)
+    found = outputs.dead_letter(MARKET_RAW, record, one(Rejected("malformed", "…")), ORIGIN, "binance", MS * 1000)
     assert list(found.headers)[:3] == [("rejected_received_at", b"never"), ("rejected_origin", b"elsewhere"), ("ce_type", b"com.example.x")]
     assert header(found.headers, "received_at") == b"2021-01-08T00:00:00Z"
     assert header(found.headers, "origin") == b"market.raw.v1/9/3/42/1"

@@ -11,6 +11,7 @@ from services.transformer import outputs
 from services.writer.batch import collect, content, fact_key, ledger_key, precedence
 from shared.errors import Rejected
 from shared.events import Candle, GivenUp, IndexPrice, Marker, Origin, Quote, Run, Tally, Tick, Trade
+from shared.refusals import one
 from shared.runs import record as run_record
 from shared.time import DAY, HOUR, MINUTE
 from shared.topics import CANDLES, DEAD_LETTERS, MARKET_RAW, RUNS, TICKS
@@ -149,7 +150,7 @@ def test_only_the_ends_of_live_windows_are_closings() -> None:
 
 
 def letters_record(record: Kept, reason: Rejected, offset: int = 9) -> Kept:
-    output = outputs.dead_letter(MARKET_RAW, record, reason, Origin(1, 0, record.offset), "binance", AT)
+    output = outputs.dead_letter(MARKET_RAW, record, one(reason), Origin(1, 0, record.offset), "binance", AT)
     return Kept(offset, MS + 5000, output.key, output.value, tuple(output.headers), output.partition)
 
 

@@ -28,10 +28,11 @@ INSERT INTO log_gaps (cluster, stage, topic, partition, first_lost, next_kept) V
 ON CONFLICT DO NOTHING
 """
 _LETTERS = """
-INSERT INTO dead_letters (cluster, partition, "offset", origin, source, run, line, reason, message, received_at, sample)
+INSERT INTO dead_letters (cluster, partition, "offset", origin, source, run, line, reason, message, received_at, sample,
+                          count, others)
 SELECT $1, * FROM unnest($2::int[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[],
-                         $10::timestamptz[], $11::bytea[])
-ON CONFLICT (cluster, origin) DO NOTHING RETURNING source, run, received_at, reason
+                         $10::timestamptz[], $11::bytea[], $12::bigint[], $13::json[])
+ON CONFLICT (cluster, origin) DO NOTHING RETURNING source, run, received_at, reason, count
 """
 
 
@@ -60,8 +61,8 @@ async def tally(connection: Connection, cluster: str, tallies: Sequence[Tally]) 
             await connection.execute(_GAP, cluster, found.topic, found.partition, *found.lost)
 
 
-async def letters(connection: Connection, cluster: str, found: Sequence[Letter]) -> list[tuple[LedgerKey, str]]:
-    """Keeps dead letters, each origin once; returns where each new one counts, and its reason."""
+async def letters(connection: Connection, cluster: str, found: Sequence[Letter]) -> list[tuple[LedgerKey, str, int]]:
+    """Keeps dead letters, each origin once; returns where the values of each new one count, their reason and how many they are."""
     columns = [
         [x.partition for x in found],
         [x.offset for x in found],
@@ -73,6 +74,8 @@ async def letters(connection: Connection, cluster: str, found: Sequence[Letter])
         [x.message for x in found],
         [to_datetime(x.received_at) for x in found],
         [x.sample for x in found],
+        [x.count for x in found],
+        [x.others for x in found],
     ]
     rows = await connection.fetch(_LETTERS, cluster, *columns)
-    return [((source, run, floor(from_datetime(received_at), HOUR)), reason) for source, run, received_at, reason in rows]
+    return [((source, run, floor(from_datetime(at), HOUR)), reason, count) for source, run, at, reason, count in rows]

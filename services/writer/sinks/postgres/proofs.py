@@ -152,7 +152,7 @@ FROM both_sides WHERE $1::timestamptz IS NOT NULL GROUP BY source HAVING sum(n) 
 LEDGER = f"""
 WITH sides AS (
     SELECT source, run, sum(received) AS received, 0::numeric AS kept, 0::numeric AS rejected FROM tallies GROUP BY 1, 2
-    UNION ALL SELECT source, run, count(*), 0, 0 FROM dead_letters WHERE origin NOT LIKE '%.raw.v1/%' GROUP BY 1, 2
+    UNION ALL SELECT source, run, sum(count), 0, 0 FROM dead_letters WHERE origin NOT LIKE '%.raw.v1/%' GROUP BY 1, 2
     UNION ALL SELECT source, run, 0, sum(stored + duplicate), sum(rejected) FROM ledger GROUP BY 1, 2
 )
 SELECT format('ledger of %s%s', source, CASE WHEN run = '' THEN '' ELSE ' ' || run END),
@@ -163,7 +163,7 @@ GROUP BY source, run HAVING sum(received) <> sum(kept) + sum(rejected) ORDER BY 
 LETTERS = f"""
 SELECT format('dead letters of %s', source), format('the ledger has %s rejected, %s are kept', sum(rejected), sum(kept)) FROM (
     SELECT source, sum(rejected) AS rejected, 0 AS kept FROM ledger GROUP BY 1
-    UNION ALL SELECT source, 0, count(*) FROM dead_letters GROUP BY 1
+    UNION ALL SELECT source, 0, sum(count) FROM dead_letters GROUP BY 1
 ) u WHERE $1::timestamptz IS NOT NULL GROUP BY source HAVING sum(rejected) <> sum(kept) ORDER BY source LIMIT {MOST}
 """
 GAPS = f"""

@@ -165,7 +165,8 @@ class PostgresSink:
         counts["duplicate"].update(batch.duplicates)
         if letters := [*batch.letters, *(rejection.letter for rejection in prepared.rejected)]:
             stored.letters = await ledger.letters(connection, self._cluster, letters)
-            counts["rejected"].update(key for key, _ in stored.letters)
+            for key, _, count in stored.letters:
+                counts["rejected"][key] += count
         if prepared.rejected:
             await outbox.put_letters(connection, prepared.rejected)
         await self._note(connection, batch)

@@ -21,7 +21,7 @@ class Stored:
     def __init__(self, prepared: Prepared) -> None:
         self._prepared = prepared
         self.counts: dict[str, Counter[LedgerKey]] = {name: Counter() for name in ledger.COUNTS}
-        self.letters: list[tuple[LedgerKey, str]] = []
+        self.letters: list[tuple[LedgerKey, str, int]] = []
         self.events: list[ServiceEvent] = []
         self.new: Collection[FactKey] = ()
 
@@ -66,11 +66,11 @@ class Stored:
                 log().info("stored", raw=raw(MARKET_RAW.name, at.partition, at.offset), origin=str(at), **told)
 
 
-def tell_letters(letters: Collection[tuple[LedgerKey, str]]) -> None:
-    """Counts dead letters that were stored, each with where it counts and its reason."""
-    metrics.REJECTED.inc(len(letters))
-    for (source, _, _), reason in letters:
-        metrics.DEAD_LETTERS.labels(metrics.sources.of(source), metrics.reasons.of(reason)).inc()
+def tell_letters(letters: Collection[tuple[LedgerKey, str, int]]) -> None:
+    """Counts the values of dead letters that were stored, each with where they count, their reason and how many they are."""
+    metrics.REJECTED.inc(sum(count for _, _, count in letters))
+    for (source, _, _), reason, count in letters:
+        metrics.DEAD_LETTERS.labels(metrics.sources.of(source), metrics.reasons.of(reason)).inc(count)
 
 
 def _began(tick: Tick) -> int:
