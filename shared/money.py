@@ -9,6 +9,7 @@ from shared.errors import Reason, Rejected
 # Sums and products of values of 36 digits stay exact far beyond any day's trading; if they ever did not, this raises.
 EXACT = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_EVEN, traps=[decimal.Inexact, decimal.InvalidOperation, decimal.Overflow])
 _ROUNDED = decimal.Context(prec=200, rounding=decimal.ROUND_HALF_EVEN, traps=[decimal.InvalidOperation, decimal.DivisionByZero])
+_CUT = decimal.Context(prec=60, rounding=decimal.ROUND_DOWN, traps=[decimal.InvalidOperation, decimal.Overflow])
 _PLACES = Decimal("1e-12")
 ZERO = Decimal(0)
 
@@ -83,6 +84,11 @@ def _checked(text: str, field: str, reason: Reason) -> Decimal:
         return positive(text)
     except ValueError as fault:
         raise Rejected(reason, f"{field} {text[:80]!r} {fault}") from None
+
+
+def cut(value: Decimal, factor: Decimal) -> int:
+    """The whole part of value * factor, for products of at most 60 digits before the point."""
+    return int(_CUT.multiply(value, factor))
 
 
 def quotient(numerator: Decimal, denominator: Decimal) -> Decimal | None:

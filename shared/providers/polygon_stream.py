@@ -168,8 +168,8 @@ def _read(event: _Event) -> Tick | Rejected | None:
 def _bar(e: _Bar) -> Bar:
     opened, high, low, close, volume, vwap = e.o, e.h, e.l, e.c, e.v, e.vw or None
     try:
-        _add(_add(_add(opened, high), _add(low, close)), _add(volume, e.vw))
-        sound = low > ZERO and volume >= ZERO and e.vw >= ZERO
+        total = _add(_add(_add(opened, high), _add(low, close)), _add(volume, e.vw))
+        sound = total.is_finite() and low > ZERO and volume >= ZERO and e.vw >= ZERO
     except decimal.DecimalException:
         sound = False
     if not sound:
@@ -184,8 +184,8 @@ def _bar(e: _Bar) -> Bar:
 def _trade(e: _Trade) -> Trade:
     price, size = e.p, e.s
     try:
-        _add(price, size)
-        sound = price > ZERO and size > ZERO
+        total = _add(price, size)
+        sound = total.is_finite() and price > ZERO and size > ZERO
     except decimal.DecimalException:
         sound = False
     if not sound:
@@ -197,8 +197,8 @@ def _trade(e: _Trade) -> Trade:
 def _quote(e: _Quote) -> Quote:
     bid, ask, bid_size, ask_size = e.bp, e.ap, e.size_b, e.size_a
     try:
-        _add(_add(bid, ask), _add(bid_size, ask_size))
-        sound = bid > ZERO and ask > ZERO and bid_size >= ZERO and ask_size >= ZERO
+        total = _add(_add(bid, ask), _add(bid_size, ask_size))
+        sound = total.is_finite() and bid > ZERO and ask > ZERO and bid_size >= ZERO and ask_size >= ZERO
     except decimal.DecimalException:
         sound = False
     if not sound:

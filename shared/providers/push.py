@@ -122,8 +122,9 @@ def _number(raw: msgspec.Raw, field: str) -> str | None:
     text = bytes(raw)
     if text == b"null":
         return None
-    if text[:1] == b'"':
-        return _text(text)[:80]
     if text[:1] in b"{[tf":
         raise Rejected("malformed", f"{field} {text[:40]!r} is no number")
-    return text.decode()
+    try:
+        return _text(text)[:80] if text[:1] == b'"' else text.decode()
+    except FAULTS as fault:
+        raise rejected(field, fault) from None

@@ -15,6 +15,7 @@ from shared import money
 from shared.errors import Rejected
 from shared.events import Tick, Trade
 from shared.frames import FAULTS, rejected
+from shared.money import cut
 from shared.providers.venue import Budget
 from shared.symbols import dashed
 from shared.tape.asking import Asked, Wanted
@@ -25,6 +26,7 @@ BUDGET = Budget(60, 60)
 CHANNELS = ("trade",)
 PAGE = 1000
 # The venue's own codes of two coins.
+_MICROSECONDS = Decimal(1_000_000)
 _CODES = {"BTC": "XBT", "DOGE": "XDG"}
 
 
@@ -67,7 +69,7 @@ def parse(payload: bytes, native: str) -> list[Tick | Rejected]:
 
 def _trade(native: str, price: str, size: str, at: Decimal, side: str, kind: str, misc: str, number: int) -> Tick | Rejected:
     try:
-        us = int(at * 1_000_000) if 0 <= at < 10**12 else 0  # whatever the exponent says, no number grows large here
+        us = cut(at, _MICROSECONDS) if at.is_finite() and 0 <= at < 10**12 else 0  # whatever the exponent says, no number grows large here
         values = in_range(us, "time", str(at)), money.price(price, "price"), money.size(size, "volume")
         return Trade(dashed(native), native, *values, "buy" if side == "b" else "sell", str(number), number)
     except Rejected as fault:
