@@ -46,16 +46,16 @@ def transform(topic: str, records: list[Kept], cuts: int = 0) -> tuple[list[Outp
 
 def values(out: list[Output]) -> list[tuple[str, int, bytes | None, bytes]]:
     """Every record published, those that go together one by one."""
-    return [
-        (output.topic.name, output.partition, key, value or b"")
-        for output in out
-        for key, value in (output.many or [(output.key, output.value)])
-    ]
+    found: list[tuple[str, int, bytes | None, bytes]] = []
+    for output in out:
+        place = output.topic.name, output.partition
+        found += [(*place, key, value) for key, value in output.many] or [(*place, output.key, output.value or b"")]
+    return found
 
 
 def storable(value: object) -> bool:
     """Whether Postgres takes every text and whole number of an event's first level."""
-    fields = msgspec.structs.asdict(value) if isinstance(value, msgspec.Struct) else {}  # type: ignore[arg-type]
+    fields = msgspec.structs.asdict(value) if isinstance(value, msgspec.Struct) else {}
     texts = [found for found in fields.values() if isinstance(found, str)]
     wholes = [found for found in fields.values() if isinstance(found, int)]
     return all("\x00" not in text and text.encode() is not None for text in texts) and all(found in INT64 for found in wholes)
