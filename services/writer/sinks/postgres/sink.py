@@ -128,7 +128,7 @@ class PostgresSink:
                     letters = await ledger.letters(connection, self._cluster, [rejection.letter])
                     await outbox.put_letters(connection, [rejection])
                     await self._positions.move(connection, offsets, marks)
-                    await ledger.add(connection, {"rejected": Counter(key for key, _ in letters)})
+                    await ledger.add(connection, {"rejected": Counter(key for key, _, _ in letters)})
         except Refused as fault:  # no record is to blame: a dead letter can be stored whatever it holds
             raise Unavailable(f"Postgres: a dead letter is refused: {fault}") from fault
         self._positions.committed(offsets, marks)
