@@ -1,10 +1,13 @@
 """Request bodies, read no further than they may be long."""
 
+import asyncio
 from http import HTTPStatus
 
 from starlette.types import Receive, Scope
 
 from services.api.problems import Problem
+
+BODY_SECONDS = 20.0
 
 
 def header(scope: Scope, name: bytes) -> bytes:
@@ -19,6 +22,14 @@ async def read(scope: Scope, receive: Receive, most: int) -> bytes:
     length = header(scope, b"content-length")
     if length.isdigit() and int(length) > most:
         raise _too_long(most)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _whole(receive, most)
+    except TimeoutError:
+        raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"the body did not end within {BODY_SECONDS:g} s") from None
+
+
+async def _whole(receive: Receive, most: int) -> bytes:
     body = bytearray()
     while True:
         message = await receive()

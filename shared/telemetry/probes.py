@@ -88,7 +88,7 @@ class Health:
             loop: {"reason": episode.reason, "attempts": episode.attempts, "since": _since(episode)}
             for loop, episode in self.retries().items()
         }
-        answer = {"status": "unready" if faults else "ok", "checks": checks, "retrying": retrying}
+        answer = {"status": "unready" if faults else "ok", "checks": checks} | ({"retrying": retrying} if retrying else {})
         return JSONResponse(answer, 503 if faults else 200)
 
 

@@ -15,6 +15,7 @@ from shared.ops import cleaning, payloads
 from shared.partitioning import partition
 from shared.topics import OPS_RAW
 
+NOTHING = "is an empty array; expected one object or an array of objects"
 _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -42,6 +43,8 @@ def read(body: bytes, most: int) -> list[Item]:
             raise Invalid("body", rejected("not JSON", fault).message) from None
     else:
         found = [body.strip()]
+    if not found:
+        raise Invalid("body", NOTHING)
     if len(found) > most:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {len(found):,} events; API__MAX_EVENTS allows {most:,}")
     return [_item(event, n) for n, event in enumerate(found)]

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from services.api.parameters import Given
 from services.api.problems import Invalid, Problem
 from services.api.protocol import Context, Endpoint
-from services.api.routes.events import Accepted
+from services.api.routes.events import NOTHING, Accepted
 from shared.bus.outlet import Item
 from shared.errors import Rejected
 from shared.frames import FAULTS, rejected
@@ -35,6 +35,8 @@ def read(body: bytes, most: int) -> list[Item]:
         found = _elements(bare if bare[:1] == b"[" else b"[" + bare + b"]")
     except FAULTS as fault:
         raise Invalid("body", rejected("expected a JSON object or an array of objects", fault).message) from None
+    if not found:
+        raise Invalid("body", NOTHING)
     if len(found) > most:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {len(found):,} ticks; API__MAX_EVENTS allows {most:,}")
     return [_item(bytes(tick), n) for n, tick in enumerate(found)]

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from services.api.parameters import Given
 from services.api.problems import Invalid, Problem
 from services.api.protocol import Context, Endpoint
-from services.api.routes.events import Accepted
+from services.api.routes.events import NOTHING, Accepted
 from shared.bus.outlet import Item
 from shared.errors import Rejected
 from shared.frames import FAULTS, rejected
@@ -21,6 +21,7 @@ from shared.topics import TRADING_RAW
 from shared.trading import columns, rows
 from shared.trading.columns import COLUMNS, OPTIONAL, File
 
+_NUMBERS = {b"-", *(b"%d" % digit for digit in range(10))}
 _text = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
 
 
@@ -40,6 +41,8 @@ def read(file: File, body: bytes, most: int) -> list[Item]:
         found = _text(bare if bare[:1] == b"[" else b"[" + bare + b"]")
     except FAULTS as fault:
         raise Invalid("body", rejected("expected a JSON object or an array of objects", fault).message) from None
+    if not found:
+        raise Invalid("body", NOTHING)
     if len(found) > most:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {len(found):,} facts; API__MAX_EVENTS allows {most:,}")
     return [_item(file, fact, n) for n, fact in enumerate(found)]
@@ -51,7 +54,7 @@ def _item(file: File, fact: dict[str, msgspec.Raw], n: int) -> Item:
     if unknown := sorted(fact.keys() - set(names)):
         raise Invalid("body", f"{file} {n}: {unknown[0][:80]!r} is none of {', '.join(names)}")
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([_value(fact.get(name)) for name in names])
+    csv.writer(line, lineterminator="").writerow([_value(f"{file} {n}: {name}", fact.get(name)) for name in names])
     payload = f"{columns.canonical(file, names, 'UTC')}\n{line.getvalue()}".encode()
     try:
         _, event = rows.parse(payload)
@@ -61,13 +64,18 @@ def _item(file: File, fact: dict[str, msgspec.Raw], n: int) -> Item:
     return TRADING_RAW, partition(key, TRADING_RAW.partitions), key, payload
 
 
-def _value(given: msgspec.Raw | None) -> str:
-    """Text without its quotes, a number with its digits, nothing for null."""
+def _value(what: str, given: msgspec.Raw | None) -> str:
+    """Text without its quotes, a number with its digits, nothing for null; raises `Invalid` for anything else."""
     if given is None or bytes(given) == b"null":
         return ""
     if bytes(given)[:1] == b'"':
-        found: str = msgspec.json.decode(given, type=str)
+        try:
+            found: str = msgspec.json.decode(given, type=str)
+        except FAULTS as fault:
+            raise Invalid("body", rejected(what, fault).message) from None
         return found
+    if bytes(given)[:1] not in _NUMBERS:
+        raise Invalid("body", f"{what}: {bytes(given)[:80].decode(errors='replace')!r} is neither text nor a number")
     return bytes(given).decode()
 
 
