@@ -9,9 +9,11 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from shared.events import Run
+from shared.events import Cancel, Run
+from shared.frames import FAULTS
 from shared.partitioning import partition
 from shared.records import cloud_event
+from shared.storable import storable
 from shared.time import to_datetime
 from shared.topics import MARKET_RAW, OPS_RAW, RUNS, TRADING_RAW, Topic
 
@@ -26,6 +28,8 @@ RAW_OF: dict[RowKind, Topic] = {
 }
 FINAL = frozenset({"published", "finished", "failed"})
 _decode = msgspec.json.Decoder(Run).decode
+_cancel = msgspec.json.Decoder(Cancel).decode
+CANCEL = "|cancel"
 
 
 class PricesRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -112,6 +116,30 @@ def record(run: Run) -> Outgoing:
     """The run as it stands, keyed by its id."""
     headers = cloud_event("run", source=run.source, subject=run.run_id, event_id=f"{run.run_id}:{run.updated_at}", time_us=run.updated_at)
     return Outgoing(home(run.run_id), run.run_id.encode(), msgspec.json.encode(run), headers)
+
+
+def cancellation(run_id: str, at: int, why: str) -> Outgoing:
+    """The request to end a run, behind the run in its partition; `at` in us."""
+    value = msgspec.json.encode(Cancel(run_id, at, storable(why)))
+    headers = cloud_event("cancel", source="tickplant", subject=run_id, event_id=f"{run_id}:cancel", time_us=at)
+    return Outgoing(home(run_id), f"{run_id}{CANCEL}".encode(), value, headers)
+
+
+def read_cancel(value: bytes | None) -> Cancel | None:
+    """The request of a record's value; None where it is none."""
+    try:
+        return _cancel(value) if value else None
+    except FAULTS:
+        return None
+
+
+def uncancellable(run: Run) -> str | None:
+    """Why a run cannot be cancelled; None where it can."""
+    if run.run_kind == "snapshot":
+        return "a snapshot ends by itself within its deadline"
+    if run.status == "published":
+        return "all its rows are published; the writer finishes it"
+    return f"it has {run.status} already" if run.status in FINAL else None
 
 
 def home(run_id: str) -> int:

@@ -24,13 +24,13 @@ from services.fetcher.protocol import Input
 from services.fetcher.publish import Publisher
 from services.fetcher.readers import READERS
 from services.fetcher.replays import ReplayInput
-from shared import runs
+from shared import runs, tasks
 from shared.backoff import delay
 from shared.bus import Log
 from shared.bus.consumer import Consumer
 from shared.errors import FileFault, Unavailable
 from shared.events import Run
-from shared.records import header
+from shared.records import Record, header
 from shared.settings import Settings
 from shared.telemetry import metrics, traces
 from shared.telemetry.logs import log
@@ -62,6 +62,7 @@ class Runner:
         self._generation = 0
         self._open: dict[str, tuple[int, Run]] = {}  # unfinished runs of owned partitions: partition, newest record
         self._ended = Ended()
+        self._cancelled: dict[str, str] = {}  # runs of owned partitions that are to end, and why
         self._parents: dict[str, bytes] = {}  # of open runs that were asked for under a trace
         self._active: dict[str, _Active] = {}
         self._not_before: dict[str, float] = {}
@@ -98,6 +99,7 @@ class Runner:
             self._consumer.restart(self._consumer.ready)  # what was loaded while the group decided anew is forgotten with the rest
             self._open.clear()
             self._ended.clear()
+            self._cancelled.clear()
             self._parents.clear()
         if self._consumer.uninitialised:
             await self._load()
@@ -107,6 +109,7 @@ class Runner:
                 if record.value is None:
                     self._ended.discard(Key(partition.partition, record.key or b""))
                 self._see(partition.partition, runs.read(record.value), header(record.headers, traces.HEADER))
+                self._see_cancel(partition.partition, record)
         self._stop_lost()
         self._finish()
         self._start(group)
@@ -133,6 +136,7 @@ class Runner:
                 parents: dict[str, bytes | None] = {}
                 async for records in reader.read(RUNS, partition.partition, first, end):
                     for record in records:
+                        self._see_cancel(partition.partition, record)
                         if record.value is None:
                             known.pop((record.key or b"").decode(), None)
                         if run := runs.read(record.value):
@@ -170,6 +174,14 @@ class Runner:
             if parent:
                 self._parents.setdefault(run.run_id, parent)
 
+    def _see_cancel(self, partition: int, record: Record) -> None:
+        """Takes a request to end a run; one that is being carried out stops at its next batch."""
+        if cancel := runs.read_cancel(record.value):
+            self._cancelled[cancel.run_id] = cancel.why
+            self._ended.add(Key(partition, record.key or b""), cancel.at)
+            if active := self._active.get(cancel.run_id):
+                active.stop.set()
+
     def _stop_lost(self) -> None:
         owned = {tp.partition for tp in self._consumer.ready | self._consumer.uninitialised}
         for active in self._active.values():
@@ -186,9 +198,8 @@ class Runner:
         now = time.monotonic()
         waiting = sorted((run.requested_at, run_id) for run_id, (_, run) in self._open.items() if self._not_before.get(run_id, 0.0) <= now)
         for _, run_id in waiting:
-            if len(self._active) >= self._settings.fetcher.concurrent_runs:
-                return
-            if run_id in self._active:
+            full = len(self._active) >= self._settings.fetcher.concurrent_runs and run_id not in self._cancelled
+            if full or run_id in self._active:
                 continue
             partition, run = self._open[run_id]
             self._not_before.pop(run_id, None)
@@ -207,7 +218,7 @@ class Runner:
         ingest = Ingest(msgspec.structs.replace(run, attempts=run.attempts + 1), publisher, pace, stop)
         try:
             try:
-                await self._through(ingest, run, stop)
+                await self._uncancelled(ingest, run, stop)
             except FileFault as fault:
                 await ingest.fail(str(fault))
             except (Unavailable, Stopped):
@@ -232,14 +243,38 @@ class Runner:
             await publisher.close()
         return ingest.run
 
+    async def _uncancelled(self, ingest: Ingest, run: Run, stop: asyncio.Event) -> None:
+        """The attempt, ended as a failure where the run has been cancelled."""
+        try:
+            if run.run_id in self._cancelled:
+                raise Stopped
+            await self._through(ingest, run, stop)
+        except Stopped:
+            if (why := self._cancelled.get(run.run_id)) is None:
+                raise
+            raise FileFault(f"cancelled: {why}") from None
+
     async def _through(self, ingest: Ingest, run: Run, stop: asyncio.Event) -> None:
         """The attempt is published, the input opened and its rows sent; raises what an input may raise."""
         if run.attempts >= MOST_ATTEMPTS:
             raise FileFault(f"given up after {run.attempts} attempts")
         await ingest.begin()
-        given, request = await self._open_input(run, stop)
+        given, request = await self._opened(run, stop)
         await ingest.opened(given, **request)
         await ingest.carry_out()
+
+    async def _opened(self, run: Run, stop: asyncio.Event) -> tuple[Input, dict[str, object]]:
+        """The input, unless the run is to stop first: a download may take long."""
+        opening = tasks.start(self._open_input(run, stop), expected=(Exception,))
+        stopping = tasks.start(stop.wait())
+        try:
+            await asyncio.wait([opening, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if not opening.done():
+                raise Stopped
+            return opening.result()
+        finally:
+            opening.cancel()
+            stopping.cancel()
 
     async def _open_input(self, run: Run, stop: asyncio.Event) -> tuple[Input, dict[str, object]]:
         """The run's input, and what is to be kept in its request; raises `FileFault`."""

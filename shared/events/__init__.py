@@ -9,6 +9,7 @@ from shared.events.market import Bar, Candle, Fact, Flag, FlagName, GivenUp, Ind
 from shared.events.ops import MinuteGivenUp, ServiceEvent, ServiceMinute
 from shared.events.origin import NOWHERE, Origin
 from shared.events.pipeline import (
+    Cancel,
     Closed,
     Connection,
     Count,
@@ -21,6 +22,7 @@ from shared.events.pipeline import (
     Run,
     RunKind,
     RunStatus,
+    Skip,
     SourceState,
     SourceWanted,
     Tally,
@@ -31,6 +33,7 @@ __all__ = [
     "NOWHERE",
     "Action",
     "Bar",
+    "Cancel",
     "Candle",
     "CandleRecord",
     "Closed",
@@ -65,6 +68,7 @@ __all__ = [
     "ServiceMinute",
     "ServiceRecord",
     "Side",
+    "Skip",
     "SourceRecord",
     "SourceState",
     "SourceWanted",

@@ -181,6 +181,24 @@ class SourceWanted(msgspec.Struct, frozen=True, tag_field="type", tag="wanted", 
         keep_storable(self, "source", NAME)
 
 
+class Cancel(msgspec.Struct, frozen=True, tag_field="type", tag="cancel"):
+    """An operator's request to end a run, keyed `run_id|cancel` in the run's partition; the owner of the partition carries it out."""
+
+    run_id: str
+    at: int  # us
+    why: str
+
+
+class Skip(msgspec.Struct, frozen=True, tag_field="type", tag="skip"):
+    """An operator's decision to set one record aside: whoever reads the partition rejects the record as `skipped`."""
+
+    topic: str
+    partition: int
+    offset: int
+    at: int  # us
+    why: str
+
+
 RunKind = Literal["prices", "frames", "events", "orders", "replay", "snapshot", "daily", "backfill"]
 RunStatus = Literal["requested", "running", "published", "finished", "failed"]
 

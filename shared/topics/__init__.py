@@ -57,7 +57,8 @@ OPS_EVENTS = Topic("ops.events.v1", "ServiceEvent, Marker, Tally", "service", re
 MINUTES = Topic(
     "ops.minutes.v1", "ServiceMinute, MinuteGivenUp", "service|start, partitioned by service", "compact,delete", 7, 16, tier="gold"
 )
-RUNS = Topic("pipeline.runs.v1", "Run", "run_id", "compact")
+RUNS = Topic("pipeline.runs.v1", "Run, Cancel", "run_id; run_id|cancel; partitioned by run_id", "compact")
+SKIPS = Topic("pipeline.skips.v1", "Skip", "topic|partition|offset, in the partition it is about", "compact")
 SOURCES = Topic(
     "pipeline.sources.v1",
     "SourceState, Hole, SourceWanted",
@@ -81,11 +82,12 @@ TOPICS: Final = (
     MINUTES,
     RUNS,
     SOURCES,
+    SKIPS,
     DEAD_LETTERS,
     CHECKPOINTS,
 )
 # What no store knows, or not yet: read from the first offset by whoever takes a partition, so never deleted.
-STATE: Final = (RUNS, SOURCES, CHECKPOINTS)
+STATE: Final = (RUNS, SOURCES, SKIPS, CHECKPOINTS)
 # Where the events of a raw topic go.
 EVENTS_OF: Final = {MARKET_RAW.name: TICKS, TRADING_RAW.name: TRADING_EVENTS, OPS_RAW.name: OPS_EVENTS}
 

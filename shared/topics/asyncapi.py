@@ -19,6 +19,7 @@ from shared.topics import (
     OPS_EVENTS,
     OPS_RAW,
     RUNS,
+    SKIPS,
     SOURCES,
     SUMMARIES,
     TICKS,
@@ -41,7 +42,8 @@ _EVENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     TRADING_EVENTS.name: (events.Order, events.Execution, events.Nbbo, events.Marker, events.Tally),
     FILLS.name: (events.Fill,),
     SUMMARIES.name: (events.OrderSummary,),
-    RUNS.name: (events.Run,),
+    RUNS.name: (events.Run, events.Cancel),
+    SKIPS.name: (events.Skip,),
     SOURCES.name: (events.SourceState, events.Hole, events.SourceWanted),
     DEAD_LETTERS.name: (events.Marker,),
 }
@@ -51,10 +53,11 @@ _SENDS: dict[str, tuple[Topic, ...]] = {
     "transformer": (TICKS, CANDLES, FLAGS, TRADING_EVENTS, OPS_EVENTS, MINUTES, DEAD_LETTERS, CHECKPOINTS),
     "writer": (CANDLES, FILLS, SUMMARIES, MINUTES, RUNS),
     "api": (MARKET_RAW, OPS_RAW, TRADING_RAW, RUNS),
+    "tickplant": (RUNS, SKIPS),
 }
 _RECEIVES: dict[str, tuple[Topic, ...]] = {
     "fetcher": (RUNS, SOURCES, DEAD_LETTERS),
-    "transformer": (MARKET_RAW, TRADING_RAW, OPS_RAW, TICKS, CHECKPOINTS),
+    "transformer": (MARKET_RAW, TRADING_RAW, OPS_RAW, TICKS, SKIPS, CHECKPOINTS),
     "writer": (TICKS, CANDLES, FLAGS, TRADING_EVENTS, OPS_EVENTS, MINUTES, DEAD_LETTERS, RUNS, SOURCES),
     "api": (CANDLES, RUNS),
 }

@@ -101,7 +101,19 @@ async def test_every_endpoint_is_documented_and_the_documentation_needs_nothing_
         document = await api.get("/openapi.json")
         page = (await api.http.get("/docs")).text
     assert set(document["paths"]) == {
-        *("/health", "/livez", "/readyz", "/symbols", "/ticks", "/candles", "/latest", "/runs", "/runs/{id}", "/sources"),
+        *(
+            "/health",
+            "/livez",
+            "/readyz",
+            "/symbols",
+            "/ticks",
+            "/candles",
+            "/latest",
+            "/runs",
+            "/runs/{id}",
+            "/runs/{id}/cancel",
+            "/sources",
+        ),
         *("/metrics", "/rejects", "/events", "/ingest", "/trades", "/quotes", "/flags", "/coverage", "/throughput", "/daily/{ticker}"),
         *("/ledger", "/archive", "/archive/download"),
         *("/orders", "/orders/{order_id}", "/orders/{order_id}/fills", "/fills", "/execution-quality"),

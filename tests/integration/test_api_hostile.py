@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 from urllib.parse import quote
 
+import asyncpg
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -19,10 +20,13 @@ from services.api import bodies
 from services.api.app import Application
 from services.api.protocol import Context
 from services.api.store import connect
+from shared import runs as rules
 from shared import settings, tasks
 from shared.bus.outlet import Outlet
 from shared.settings import Kafka
 from shared.telemetry.probes import Health
+from shared.topics import RUNS
+from tests.fixtures import runs
 from tests.fixtures.api import serving
 
 SECONDS = 5.0  # for one answer
@@ -219,3 +223,25 @@ async def test_a_body_that_never_ends_is_refused(kafka_settings: Kafka, database
             assert (await client.post(f"/{path}", content=endless())).status_code == 413
             packed = await client.post(f"/{path}", content=b"\x1f\x8b", headers={"content-encoding": "gzip"})
             assert packed.status_code == 415
+
+
+async def test_a_run_is_cancelled_by_a_record_and_one_that_has_ended_is_not(kafka_settings: Kafka, database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    for run_id, status in (("prices-a", "running"), ("prices-b", "finished")):
+        row = (run_id, "prices", status, "csv", "{}")
+        await connection.execute(
+            "INSERT INTO runs (run_id, run_kind, status, source, request, requested_at, updated_at) "
+            "VALUES ($1, $2, $3, $4, $5, now(), now())",
+            *row,
+        )
+    await connection.close()
+    async with api(kafka_settings, database_url) as client:
+        asked = await client.post("/runs/prices-a/cancel", content=b'{"why": "wrong \\u0000 file"}')
+        statuses = [
+            (await client.post(f"/runs/{run_id}/cancel", content=body)).status_code
+            for run_id, body in (("prices-b", b""), ("none", b""), ("prices-a", b"[]"), ("prices-a", b'{"why":["x"]}'), ("%00", b""))
+        ]
+    assert (asked.status_code, asked.json()["location"]) == (202, "/runs/prices-a")
+    assert statuses == [409, 404, 422, 422, 422]
+    found = [cancel for record in await runs.records(kafka_settings, RUNS) if (cancel := rules.read_cancel(record.value))]
+    assert [(cancel.run_id, cancel.why) for cancel in found] == [("prices-a", "wrong \ufffd file")]

@@ -6,16 +6,20 @@ import msgspec
 
 from services.writer.batch.contents import Batch, Place
 from services.writer.batch.reading import read
+from shared import runs
 from shared.events import Flag, Hole, Run, SourceRecord, SourceState
 from shared.records import Record
 
 _flag = msgspec.json.Decoder(Flag).decode
 _source = msgspec.json.Decoder(SourceRecord).decode
+_CANCEL = runs.CANCEL.encode()
 _run = msgspec.json.Decoder(Run).decode
 
 
 def take_runs(batch: Batch, place: Place, records: Sequence[Record]) -> None:
     for record in records:
+        if (record.key or b"").endswith(_CANCEL):
+            continue  # the fetcher's concern: the run's end comes as a Run
         if record.value and (run := read(batch, place, record, _run)):
             known = batch.runs.get(run.run_id, run)
             batch.runs[run.run_id] = msgspec.structs.replace(run, result=run.result or known.result)
