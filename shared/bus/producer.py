@@ -1,9 +1,15 @@
-"""An idempotent producer of whole record batches; after one failure nothing further is sent, so no later record can pass a lost one."""
+"""An idempotent producer of whole record batches; after one failure nothing further is sent, so no later record can pass a lost one.
+
+A broker that does not know the producer accepts any first sequence: a refused first batch could be
+followed by an accepted second one. So one batch of a partition is in flight until the partition has
+acknowledged something of this producer (docs/adr/0001-commit-last.md).
+"""
 
 import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -24,6 +30,8 @@ Entry = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]  # key, 
 _NO_HEADERS: list[tuple[str, bytes]] = []
 BATCH_BYTES = 256 * 1024
 REQUEST_TIMEOUT_MS = 40_000
+# Brokers forget a producer that was idle for a day; after an hour it counts as unknown.
+KNOWN_SECONDS = 3600.0
 # So many records are packed before whatever else waits gets its turn.
 TURN_RECORDS = 256
 # A tenth of the bytes for 0.4 us a tick; aiokafka asks lz4 for its level 9, which takes 2.8 us and leaves a seventh.
@@ -59,6 +67,14 @@ async def _pack(client: AIOKafkaProducer, records: Sequence[Entry]) -> list[Batc
     return batches
 
 
+async def _abort(client: AIOKafkaProducer, fault: BaseException) -> None:
+    """Ends the sender without what is still queued; waits for requests that are on their way."""
+    await client._sender.close()
+    queued = client._message_accumulator
+    queued.fail_all(fault)
+    queued._batches.clear()
+
+
 class Producer:
     """Collects records per topic partition (`add`), hands them over in order (`push`), waits for all acknowledgements (`flush`)."""
 
@@ -71,7 +87,14 @@ class Producer:
         self._sent: list[tuple[asyncio.Future[Any], int]] = []  # of a batch, and its records
         self._counts: Counter[str] = Counter()
         self._pushing = asyncio.Lock()
-        self.failed = False
+        self._last: dict[tuple[str, int], asyncio.Future[Any]] = {}  # batch of each partition
+        self._known: dict[tuple[str, int], float] = {}  # when a partition last acknowledged one
+        self._fault: BaseException | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether something was not acknowledged: nothing further is sent."""
+        return self._fault is not None
 
     async def start(self) -> "Producer":
         """Connects; raises `Unavailable`."""
@@ -92,11 +115,14 @@ class Producer:
         return self
 
     async def stop(self) -> None:
-        """Drops what was not pushed and closes the connection."""
+        """Drops what was not pushed and closes the connection; after a failure, drops what was pushed and not sent too."""
         self._open.clear()
         client, self._client = self._client, None
-        if client is not None:
-            await client.stop()
+        if client is None:
+            return
+        if self._fault is not None:
+            await _abort(client, self._fault)
+        await client.stop()
 
     async def __aenter__(self) -> "Producer":
         return await self.start()
@@ -133,8 +159,8 @@ class Producer:
             opened, self._open = self._open, {}
             try:
                 await self._submit(client, [(place, await _pack(client, records)) for place, records in opened.items()])
-            except KafkaError as fault:
-                self.failed = True
+            except (KafkaError, AssertionError) as fault:  # the latter for a partition that the topic does not have
+                self._fault = self._fault or fault
                 raise Unavailable(f"Kafka: {fault!r}") from fault
             for (topic, _), records in opened.items():
                 self._counts[topic] += len(records)
@@ -142,11 +168,26 @@ class Producer:
     async def _submit(self, client: AIOKafkaProducer, packed: list[tuple[tuple[str, int], list[BatchBuilder]]]) -> None:
         """The first batch of every partition, then the second ones: one waits for the one before it."""
         for number in range(max((len(batches) for _, batches in packed), default=0)):
-            for (topic, partition), batches in packed:
+            for place, batches in packed:
                 if number < len(batches):
                     batch = batches[number]
-                    sent = await client.send_batch(batch, self._prefix + topic, partition=partition)
+                    if place in self._last and self._forgotten(place):
+                        await asyncio.wait([self._last[place]])
+                        self._connected()
+                    sent = await client.send_batch(batch, self._prefix + place[0], partition=place[1])
+                    sent.add_done_callback(partial(self._note, place))
+                    self._last[place] = sent
                     self._sent.append((sent, batch.record_count()))
+
+    def _forgotten(self, place: tuple[str, int]) -> bool:
+        known = self._known.get(place)
+        return known is None or time.monotonic() - known > KNOWN_SECONDS
+
+    def _note(self, place: tuple[str, int], sent: "asyncio.Future[Any]") -> None:
+        if not sent.cancelled() and (fault := sent.exception()) is not None:
+            self._fault = self._fault or fault
+        elif not sent.cancelled():
+            self._known[place] = time.monotonic()
 
     async def flush(self) -> None:
         """Pushes and waits until everything is acknowledged; raises `Unavailable` and refuses further work if anything was not."""
@@ -155,7 +196,7 @@ class Producer:
         outcomes = await asyncio.gather(*(future for future, _ in sent), return_exceptions=True)
         for outcome, (_, records) in zip(outcomes, sent, strict=True):
             if isinstance(outcome, BaseException):
-                self.failed = True
+                self._fault = self._fault or outcome
                 raise Unavailable(f"Kafka did not acknowledge: {outcome!r}") from outcome
             self._follow(outcome, records)
         for topic, count in self._counts.items():
@@ -175,6 +216,8 @@ class Producer:
                 log().info("acknowledged", raw=raw(topic, acknowledged.partition, offset))
 
     def _connected(self) -> AIOKafkaProducer:
-        if self._client is None or self.failed:
-            raise Unavailable("the producer is closed after a failure")
+        if self._fault is not None:
+            raise Unavailable(f"Kafka did not acknowledge: {self._fault!r}") from self._fault
+        if self._client is None:
+            raise Unavailable("the producer is not connected")
         return self._client
