@@ -57,11 +57,7 @@ def wire(app: str) -> Main:
     async def main(settings: Settings, health: Health, stop: asyncio.Event) -> None:
         pause = settings.transformer.checkpoint_seconds
         runner = Runner(settings.kafka, makes(settings), health, group=group, checkpoint_seconds=pause)
-
-        async def kafka() -> str | None:
-            return None if runner.connected else "not connected to Kafka"
-
-        health.add("kafka", kafka)
+        health.add("kafka", runner.fault)
         await runner.run(stop)
 
     return main

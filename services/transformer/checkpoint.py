@@ -21,6 +21,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     block: int = 0
     counts: list[Count] = []
     state: msgspec.Raw = msgspec.Raw(b"null")
+    topic_id: str = ""  # of the log that the offsets are of; empty in checkpoints of before
 
 
 _decode = msgspec.json.Decoder(Checkpoint).decode
@@ -41,18 +42,24 @@ def key(group: str, topic: str, partition: int) -> bytes:
     return f"{group}|{topic}|{partition}".encode()
 
 
-def start(epoch: int, offset: int) -> Checkpoint:
+def start(epoch: int, offset: int, topic_id: str = "") -> Checkpoint:
     """A partition that nobody has worked on yet."""
-    return Checkpoint(epoch, offset, offset)
+    return Checkpoint(epoch, offset, offset, topic_id=topic_id)
 
 
-def resume(found: Checkpoint | None, first: int, end: int, epoch: int) -> tuple[Checkpoint, tuple[int, int] | None]:
-    """Where to go on in a log of [first, end), and the hole [from, to) of records that the log lost before they were read.
+def resume(found: Checkpoint | None, first: int, end: int, epoch: int, topic_id: str = "") -> tuple[Checkpoint, tuple[int, int] | None]:
+    """Where to go on in a log of [first, end), and the hole [from, to) that the log lost before it was read.
 
-    A checkpoint beyond the end belongs to an earlier log of that name: the partition begins anew under a new epoch.
+    A checkpoint of another topic id, or beyond the end, belongs to an earlier log of that name: the
+    partition begins anew under an epoch above the former one, whatever the clock says. Read the
+    checkpoint before the end, else one that was written in between is taken for an earlier log's.
     """
-    if found is None or found.next_offset > end:
-        return start(epoch, first), None
+    if found is None:
+        return start(epoch, first, topic_id), None
+    anew = bool(topic_id and found.topic_id) and topic_id != found.topic_id
+    if anew or found.next_offset > end:
+        return start(max(epoch, found.epoch + 1), first, topic_id), None
+    found = msgspec.structs.replace(found, topic_id=topic_id or found.topic_id)
     if found.next_offset < first:
         moved = msgspec.structs.replace(found, next_offset=first, replay_from=first)
         return moved, (found.next_offset, first)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
+import msgspec
+
 from services.transformer import checkpoint as checkpoints
 from services.transformer.checkpoint import Checkpoint
 from services.transformer.outputs import Output
@@ -44,9 +46,14 @@ class Runner:
         self._producer = self._new_producer()
         self._states: dict[TopicPartition, Transform] = {}
         self._done: dict[TopicPartition, int] = {}
+        self._ids: dict[TopicPartition, str] = {}  # of the log that a state is of
         self._generation = 0
         self._due = 0.0
         self.connected = False
+
+    async def fault(self) -> str | None:
+        """Why nothing can be read; None when it can."""
+        return self._consumer.fault if self.connected else "not connected to Kafka"
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop`; waits out what is unavailable."""
@@ -134,14 +141,18 @@ class Runner:
 
     async def _initialise(self) -> None:
         """Loads each new partition's checkpoint and seeks to where its windows begin."""
-        wanted = sorted(self._consumer.uninitialised, key=lambda tp: (tp.topic, tp.partition))
-        ranges = await self._consumer.range(wanted)
+        ids = await self._consumer.topic_ids()
+        topic = self._consumer.topic_of
+        new = sorted(self._consumer.uninitialised, key=lambda tp: (tp.topic, tp.partition))
+        wanted = [tp for tp in new if topic(tp) in ids]  # a topic that is gone is no longer assigned soon
         async with Log(self._kafka) as reader:
+            found = {tp: await self._found(reader, tp) for tp in wanted}
+            ranges = await self._consumer.range(wanted)  # after the checkpoints: none is beyond its end
             for partition in wanted:
-                record = await reader.latest(CHECKPOINTS, partition.partition, self._key(partition))
-                found = checkpoints.decode(record.value) if record and record.value else None
-                at, hole = checkpoints.resume(found, *ranges[partition], epoch=time.time_ns() // 1_000_000)
-                if found is None or found.epoch != at.epoch:
+                kept, now = found[partition], time.time_ns() // 1_000_000
+                at, hole = checkpoints.resume(kept, *ranges[partition], now, ids[topic(partition)])
+                self._ids[partition] = at.topic_id
+                if kept is None or (kept.epoch, kept.topic_id) != (at.epoch, at.topic_id):
                     self._save(partition, at)  # the epoch holds before its first output
                     await self._producer.flush()
                 if partition not in self._consumer.uninitialised:
@@ -154,6 +165,10 @@ class Runner:
                 self._consumer.seek(partition, at.replay_from, at.next_offset)
         log().info("partitions taken", partitions=[f"{self._consumer.topic_of(tp)}/{tp.partition}" for tp in wanted])
         metrics.ASSIGNED.set(len(self._consumer.ready))
+
+    async def _found(self, reader: Log, partition: TopicPartition) -> Checkpoint | None:
+        record = await reader.latest(CHECKPOINTS, partition.partition, self._key(partition))
+        return checkpoints.decode(record.value) if record and record.value else None
 
     async def _checkpoint(self) -> None:
         """Everything published is acknowledged first; then one record a partition that moved; then the group's offsets."""
@@ -174,6 +189,7 @@ class Runner:
         await self._consumer.commit({tp: state.next_offset for tp, state in moved.items()})
 
     def _save(self, partition: TopicPartition, at: Checkpoint) -> None:
+        at = msgspec.structs.replace(at, topic_id=self._ids[partition])
         self._producer.add(CHECKPOINTS, partition.partition, self._key(partition), checkpoints.encode(at))
 
     def _key(self, partition: TopicPartition) -> bytes:

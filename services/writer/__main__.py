@@ -29,11 +29,7 @@ async def store(settings: Settings, health: Health, stop: asyncio.Event) -> None
     from services.writer.views import Viewer
 
     runner = Runner(settings.kafka, PostgresSink(settings), health, group="postgres", batch_records=settings.writer.batch_records)
-
-    async def kafka() -> str | None:
-        return None if runner.connected else "not connected to Kafka or the store"
-
-    health.add("kafka", kafka)
+    health.add("kafka", runner.fault)
     async with asyncio.TaskGroup() as group:
         group.create_task(runner.run(stop))
         group.create_task(Relay(settings, health).run(stop))

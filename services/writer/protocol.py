@@ -34,6 +34,12 @@ class Sink(Protocol):
     async def connect(self) -> None:
         """Opens what it needs; raises `Unavailable`."""
 
+    async def read(self, places: Mapping[Place, str]) -> None:
+        """Reads the stored positions of partitions of topics with these ids; raises `Unavailable`.
+
+        Before the log's ends are read: a position that moves in between is not beyond its end.
+        """
+
     async def positions(self, logs: Mapping[Place, tuple[int, int]]) -> dict[Place, int]:
         """Where to go on in logs of [first, end); what a log lost is written down as a gap. Raises `Unavailable`."""
 

@@ -35,6 +35,10 @@ class Runner:
         self._writing: asyncio.Task[None] | None = None
         self.connected = False
 
+    async def fault(self) -> str | None:
+        """Why nothing can be read; None when it can."""
+        return self._consumer.fault if self.connected else "not connected to Kafka or the store"
+
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop`; the last batch is finished."""
         attempt = 0
@@ -138,8 +142,10 @@ class Runner:
 
     async def _initialise(self) -> None:
         await self._written()
-        wanted = list(self._consumer.uninitialised)
-        logs = await self._consumer.range(wanted)
+        ids = await self._consumer.topic_ids()
+        wanted = [tp for tp in self._consumer.uninitialised if self._consumer.topic_of(tp) in ids]
+        await self._sink.read({self._place(tp): ids[self._consumer.topic_of(tp)] for tp in wanted})
+        logs = await self._consumer.range(wanted)  # after the positions: none is beyond its end
         positions = await self._sink.positions({self._place(tp): span for tp, span in logs.items()})
         for partition in wanted:
             self._consumer.seek(partition, positions[self._place(partition)])

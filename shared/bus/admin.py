@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from shared.backoff import delay
 from shared.bus.connection import TopicPartition, client_options
+from shared.bus.topic_ids import topic_ids as asked
 from shared.errors import Unavailable
 from shared.settings import Kafka
 from shared.topics import STATE, TOPICS, Topic, differences
@@ -155,6 +156,14 @@ async def cluster_id(kafka: Kafka) -> str:
     async with _client(kafka) as client:
         description: dict[str, Any] = await client.describe_cluster()
         return str(description["cluster_id"])
+
+
+async def topic_ids(kafka: Kafka, topics: Collection[Topic] = TOPICS) -> dict[str, str]:
+    """The ids of those topics that the cluster has, by the table's names. Raises `Unavailable`."""
+    names = {kafka.topic_prefix + topic.name: topic.name for topic in topics}
+    async with _client(kafka) as client:
+        found = await asked(client._client, names)
+    return {names[name]: topic_id for name, topic_id in found.items()}
 
 
 async def committed(kafka: Kafka, group: str, topics: Collection[Topic]) -> dict[tuple[str, int], tuple[int, str]]:

@@ -8,6 +8,7 @@ swallow exceptions and are not called on an empty poll (docs/adr).
 import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
@@ -30,14 +31,17 @@ from shared import tasks
 from shared.bus.behind import Behind
 from shared.bus.connection import TopicPartition
 from shared.bus.security import security
+from shared.bus.topic_ids import topic_ids
 from shared.errors import Unavailable
 from shared.records import Record
 from shared.settings import Kafka
 from shared.telemetry import metrics
+from shared.telemetry.logs import log
 from shared.topics import DEAD_LETTER_LIMIT, Topic
 
 FETCH_BYTES = 4 * 1024 * 1024
 MEASURE_SECONDS = 3.0
+METADATA_MS = 10_000  # a topic that was made anew is assigned again within that time
 MOVE_SECONDS = 30.0
 
 
@@ -76,6 +80,7 @@ class Consumer:
         sticky: bool = False,
     ) -> None:
         self._prefix = kafka.topic_prefix
+        self._topics = [self._prefix + topic.name for topic in topics]
         self.group = kafka.topic_prefix + group
         self._broker = KafkaBroker(
             kafka.bootstrap_servers,
@@ -83,10 +88,11 @@ class Consumer:
             consumer_only=True,
             allow_auto_create_topics=False,
             client_id=group,
+            metadata_max_age_ms=METADATA_MS,
             logger=None,
         )
         self._subscriber = self._broker.subscriber(
-            *(self._prefix + topic.name for topic in topics),
+            *self._topics,
             batch=True,
             group_id=self.group,
             ack_policy=AckPolicy.MANUAL,
@@ -102,6 +108,8 @@ class Consumer:
         )
         self.uninitialised: set[TopicPartition] = set()
         self.generation = 0
+        self._ids: dict[str, str] = {}  # of topics, as of when their positions were read
+        self.missing: frozenset[str] = frozenset()  # topics that the cluster does not have
         self._ready: set[TopicPartition] = set()
         self._behind = Behind[TopicPartition]()
         self._shown: set[tuple[str, str, str]] = set()
@@ -114,12 +122,13 @@ class Consumer:
             await self._broker.start()
         except KafkaError as fault:
             raise Unavailable(f"Kafka: {fault!r}") from fault
-        self._measuring = tasks.start(self._measure())
+        self._begin_measuring()
 
     async def stop(self) -> None:
         """Leaves the group."""
-        if self._measuring is not None:
-            self._measuring.cancel()
+        measuring, self._measuring = self._measuring, None
+        if measuring is not None:
+            measuring.cancel()
         self.lose()
         await self._broker.stop()
 
@@ -142,6 +151,8 @@ class Consumer:
         metrics.REBALANCES.inc()
         if assigned:
             self._client.pause(*assigned)
+        for partition in assigned:  # else each poll fails for want of a committed offset
+            self._client.seek(partition, 0)
 
     def restart(self, partitions: Collection[TopicPartition]) -> None:
         """Back to uninitialised, as after a failure that leaves their positions unknown."""
@@ -188,6 +199,22 @@ class Consumer:
             metrics.RECORDS_IN.labels(self.topic_of(tp)).inc(len(records))
             self._behind.polled(tp, records[0].timestamp, records[-1].offset + 1)
         return delivered
+
+    @property
+    def fault(self) -> str | None:
+        """What keeps it from reading at all: topics that do not exist."""
+        return f"not in the cluster: {', '.join(sorted(self.missing))}" if self.missing else None
+
+    async def topic_ids(self) -> dict[str, str]:
+        """The ids of the topics that exist, by the table's names; raises `Unavailable`.
+
+        Call it before positions are read: a topic that is made anew after that restarts its
+        partitions.
+        """
+        found = await topic_ids(self._client._client, self._topics)
+        self._compare(found)
+        self._ids = found
+        return {name.removeprefix(self._prefix): topic_id for name, topic_id in self._ids.items()}
 
     async def range(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         """The log's [first, end) offsets; raises `Unavailable`."""
@@ -243,14 +270,43 @@ class Consumer:
     async def _measure(self) -> None:
         """Shows how far the owned partitions are behind, until cancelled; while Kafka does not answer, what was last known."""
         while True:
+            with suppress(Unavailable):
+                await self._look()
             await asyncio.sleep(MEASURE_SECONDS)
-            held = [*self._ready, *self.uninitialised]
-            try:
-                ends = await self._client.end_offsets(held) if held else {}
-            except (KafkaError, TimeoutError, Unavailable):
-                continue
-            now = time.time()
-            self._show({tp: found for tp, end in ends.items() if (found := self._behind.measure(tp, end, now)) is not None})
+
+    def _begin_measuring(self) -> None:
+        self._measuring = tasks.start(self._measure())
+        self._measuring.add_done_callback(self._measured)
+
+    def _measured(self, task: asyncio.Task[None]) -> None:
+        """It ends only when it is cancelled: after any fault, it begins again."""
+        if not task.cancelled() and self._measuring is task:
+            task.get_loop().call_later(MEASURE_SECONDS, self._measure_again, task)
+
+    def _measure_again(self, former: asyncio.Task[None]) -> None:
+        if self._measuring is former:
+            self._begin_measuring()
+
+    async def _look(self) -> None:
+        self._compare(await topic_ids(self._client._client, self._topics))
+        held = [*self._ready, *self.uninitialised]
+        try:
+            ends = await self._client.end_offsets(held) if held else {}
+        except (KafkaError, TimeoutError) as fault:
+            raise Unavailable(f"Kafka: {fault!r}") from fault
+        now = time.time()
+        self._show({tp: found for tp, end in ends.items() if (found := self._behind.measure(tp, end, now)) is not None})
+
+    def _compare(self, ids: Mapping[str, str]) -> None:
+        """Partitions of a topic that was made anew restart: their positions are of another log."""
+        self.missing = frozenset(topic.removeprefix(self._prefix) for topic in self._topics if topic not in ids)
+        anew = {topic for topic, known in self._ids.items() if ids.get(topic, known) != known}
+        if anew:
+            log().error("topics were deleted and made anew", topics=sorted(anew))
+            for topic in anew:
+                del self._ids[topic]
+            self.restart([tp for tp in self._ready if tp.topic in anew])
+        self._ids = {**ids, **self._ids}
 
     def _show(self, behind: Mapping[TopicPartition, tuple[int, float]]) -> None:
         """Only these partitions stay in the gauges."""

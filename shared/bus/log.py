@@ -61,7 +61,10 @@ class Log:
             raise Unavailable(f"Kafka: {fault!r}") from fault
 
     async def read(self, topic: Topic, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
-        """Batches of the records in [start, end); compacted offsets are simply absent. Raises `Unavailable`."""
+        """Batches of the records in [start, end), or up to the log's end where that is before; raises `Unavailable`.
+
+        Compacted offsets are simply absent.
+        """
         tp = TopicPartition(self._prefix + topic.name, partition)
         self._client.assign([tp])
         self._client.seek(tp, start)
@@ -70,9 +73,11 @@ class Log:
             try:
                 polled = await self._client.getmany(tp, timeout_ms=1000, max_records=end - position)
                 position = await self._client.position(tp)
-            except KafkaError as fault:
+                if not polled:  # what is not there does not come
+                    end = min(end, (await self._client.end_offsets([tp]))[tp])
+            except (KafkaError, TimeoutError) as fault:
                 raise Unavailable(f"Kafka: {fault!r}") from fault
-            if records := [record for record in polled.get(tp, []) if record.offset < end]:
+            if records := [record for record in polled.get(tp, []) if start <= record.offset < end]:
                 yield records
 
     async def latest(self, topic: Topic, partition: int, key: bytes) -> Record | None:

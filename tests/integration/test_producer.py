@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from shared.bus import Log, Producer
+from shared.bus.producer import Entry
 from shared.errors import Unavailable
 from shared.settings import Kafka
 from shared.topics import TICKS, TRADING_EVENTS, Topic
@@ -29,12 +30,17 @@ def ahead() -> int:
 
 async def published(producer: Producer, records: Sequence[tuple[bytes, int | None]], partition: int = 3) -> None:
     """Each record in a batch of its own; the failure is reported by one of the calls."""
-    with pytest.raises(Unavailable):
-        for value, timestamp in records:
-            producer.add(TICKS, partition, b"k", value, timestamp_ms=timestamp)
+    refused = False
+    for value, timestamp in records:
+        producer.add(TICKS, partition, b"k", value, timestamp_ms=timestamp)
+        try:
             await producer.push()
+        except Unavailable:
+            refused = True
+    with pytest.raises(Unavailable):
         await producer.flush()
     await producer.stop()
+    assert refused or producer.failed
 
 
 async def test_nothing_follows_a_first_batch_that_the_broker_refused(kafka_settings: Kafka) -> None:
@@ -55,7 +61,7 @@ async def test_nothing_follows_a_later_batch_that_the_broker_refused(kafka_setti
 async def test_one_push_of_several_batches_ends_with_the_refused_one(kafka_settings: Kafka) -> None:
     producer = await Producer(kafka_settings, client_id="test").start()
     large = bytes(300_000)  # a batch of its own
-    entries = [(b"k", b"%d" % n + large, [], ahead() if n == 0 else ahead() - 3 * HOUR_MS) for n in range(4)]
+    entries: list[Entry] = [(b"k", b"%d" % n + large, [], ahead() if n == 0 else ahead() - 3 * HOUR_MS) for n in range(4)]
     producer.extend(TICKS, 3, entries)
     with pytest.raises(Unavailable):
         await producer.flush()
@@ -82,8 +88,8 @@ async def test_a_failed_producer_flushes_nothing(kafka_settings: Kafka) -> None:
     await asyncio.gather(pushing, return_exceptions=True)
     kept = [await values(kafka_settings, TICKS, partition) for partition in range(TICKS.partitions)]
     assert kept[0] == [b"known"]
-    for partition in kept:  # each a beginning of what was sent
-        assert [value[:1] for value in partition if value] == [b"k", *(b"%d" % n for n in range(len(partition) - 1))]
+    for found in kept:  # each a beginning of what was sent
+        assert [value[:1] for value in found if value] == [b"k", *(b"%d" % n for n in range(len(found) - 1))]
     with pytest.raises(Unavailable, match="InvalidTimestamp"):
         await producer.flush()
 

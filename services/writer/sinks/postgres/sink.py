@@ -82,6 +82,11 @@ class PostgresSink:
         self._positions.forget(places)
         self._marks = self._positions.marks
 
+    async def read(self, places: Mapping[Place, str]) -> None:
+        """Reads the stored positions, before the ends of the logs of these topic ids."""
+        with quiet():
+            await self._positions.read(self._open(), places)
+
     async def positions(self, logs: Mapping[Place, tuple[int, int]]) -> dict[Place, int]:
         """Where to go on, from the store."""
         with quiet():
