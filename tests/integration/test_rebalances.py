@@ -2,8 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 
+from services.transformer import checkpoint as checkpoints
 from services.transformer.__main__ import ticks
 from services.transformer.runner import Runner
 from shared.bus import Log, Producer, TopicPartition
@@ -11,7 +13,7 @@ from shared.bus.consumer import Consumer
 from shared.partitioning import partition
 from shared.settings import Kafka, Settings
 from shared.telemetry.probes import Health
-from shared.topics import MARKET_RAW, TICKS, TOPICS
+from shared.topics import CHECKPOINTS, MARKET_RAW, TICKS, TOPICS
 
 FRAME = b'{"e":"trade","E":1672515782136,"s":"BTCUSDT","t":12345,"p":"0.001","q":"100","T":1672515782136,"m":true,"M":true}'
 KEY = b"binance|BTCUSDT"
@@ -49,6 +51,53 @@ async def test_a_rebalance_while_positions_are_read_leaves_no_partition_behind(k
         found = await published(kafka_settings)
         stop.set()
     assert b'"12345"' in found
+
+
+class Slow(Consumer):
+    """Whenever the log's ends are read, the partition's former owner finishes one more record afterwards."""
+
+    former: Callable[[], Awaitable[None]] | None = None
+
+    async def range(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """The log's offsets, as ever."""
+        found = await super().range(partitions)
+        if self.former is not None and partitions:
+            former, self.former = self.former, None
+            await former()
+        return found
+
+
+async def test_a_checkpoint_that_moves_while_positions_are_read_is_no_other_logs(kafka_settings: Kafka) -> None:
+    epoch, number = 1234, partition(KEY, MARKET_RAW.partitions)
+    made = ticks(Settings())
+    slow = Slow(kafka_settings, group="transformer", topics=[topic for topic in TOPICS if topic.name in made])
+    runner = Runner(kafka_settings, made, Health(), group="transformer", checkpoint_seconds=0.2)
+    vars(runner)["_consumer"] = slow
+    async with Producer(kafka_settings, client_id="test") as producer:
+
+        async def one_more(done: int) -> None:
+            producer.add(MARKET_RAW, number, KEY, FRAME)
+            producer.add(
+                CHECKPOINTS,
+                number,
+                checkpoints.key("transformer", MARKET_RAW.name, number),
+                checkpoints.encode(checkpoints.Checkpoint(epoch, done, done)),
+            )
+            await producer.flush()
+
+        await one_more(1)
+        slow.former = partial(one_more, 2)
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(runner.run(stop))
+            async with asyncio.timeout(60):
+                while slow.former is not None or not slow.ready:  # noqa: ASYNC110 nobody reports it
+                    await asyncio.sleep(0.05)
+            producer.add(MARKET_RAW, number, KEY, FRAME)
+            await producer.flush()
+            found = await published(kafka_settings)
+            stop.set()
+    assert b"[%d," % epoch in found or b'"epoch":%d' % epoch in found
 
 
 def settled(runner: Runner, shaken: Shaken) -> bool:

@@ -19,8 +19,9 @@ from shared.partitioning import partition
 from shared.settings import Database, Kafka, Settings
 from shared.telemetry.probes import Health
 from shared.topics import OPS_EVENTS, OPS_RAW, TICKS, TOPICS
-from tests.integration.sink import T0, Partition, query, store, with_sink
+from tests.integration.sink import T0, Partition, store, with_sink
 from tests.integration.test_sink_postgres import trade
+from tests.system.store import query
 
 SERVICE = "checkout"
 NUMBER = partition(SERVICE.encode(), OPS_RAW.partitions)
@@ -33,7 +34,7 @@ async def remake(kafka: Kafka, pause: float = 0.0) -> None:
     await client.delete_topics([kafka.topic_prefix + OPS_RAW.name])
     await client.close()
     async with asyncio.timeout(30):
-        while OPS_RAW.name in await admin.topic_ids(kafka, [OPS_RAW]):
+        while OPS_RAW.name in await admin.topic_ids(kafka, [OPS_RAW]):  # noqa: ASYNC110 nobody reports it
             await asyncio.sleep(0.1)
         await asyncio.sleep(pause)
         while OPS_RAW.name not in await admin.topic_ids(kafka, [OPS_RAW]):
@@ -71,7 +72,7 @@ async def transforming(kafka: Kafka, health: Health) -> AsyncIterator[Runner]:
 
 async def until(kafka: Kafka, reached: Callable[[set[str]], bool]) -> set[str]:
     async with asyncio.timeout(60):
-        while not reached(found := await published(kafka)):
+        while not reached(found := await published(kafka)):  # noqa: ASYNC110 nobody reports it
             await asyncio.sleep(0.2)
     return found
 
@@ -103,7 +104,7 @@ async def test_all_records_of_a_topic_made_anew_while_nothing_ran_are_read_and_a
         await client.delete_topics([kafka_settings.topic_prefix + OPS_RAW.name])
         await client.close()
         async with asyncio.timeout(30):
-            while await runner.fault() != "not in the cluster: ops.raw.v1":
+            while await runner.fault() != "not in the cluster: ops.raw.v1":  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.transformer.checkpoint import Checkpoint, decode, encode, key, resume, start
 from services.transformer.clocks import Clock
@@ -41,6 +43,23 @@ def test_a_checkpoint_beyond_the_end_belongs_to_an_earlier_log_and_begins_a_new_
     # first 0 ··· end 50 ··· n 100
     assert resume(FOUND, 0, 50, epoch=9) == (Checkpoint(9, 0, 0), None)
     assert resume(FOUND, 0, 99, epoch=9) == (Checkpoint(9, 0, 0), None)
+
+
+def test_a_checkpoint_of_a_former_topic_of_that_name_begins_anew_though_its_offset_is_in_the_log() -> None:
+    # topic A: n 100          topic B: first 0 ··· end 200
+    former = msgspec.structs.replace(FOUND, topic_id="A")
+    assert resume(former, 0, 200, epoch=9, topic_id="B") == (Checkpoint(9, 0, 0, topic_id="B"), None)
+    assert resume(former, 0, 200, epoch=9, topic_id="A") == (former, None)
+    assert resume(former, 0, 200, epoch=9) == (former, None)  # a broker without ids
+    assert resume(FOUND, 0, 200, epoch=9, topic_id="B") == (msgspec.structs.replace(FOUND, topic_id="B"), None)
+
+
+@given(st.integers(0, 2**50), st.integers(0, 2**50), st.booleans())
+def test_a_new_epoch_is_above_the_former_one_whatever_the_clock_says(former: int, now: int, remade: bool) -> None:
+    found = msgspec.structs.replace(FOUND, epoch=former, topic_id="A")
+    at, _ = resume(found, 0, 200 if remade else 50, epoch=now, topic_id="B" if remade else "A")
+    assert at.epoch > former
+    assert at.epoch >= now
 
 
 def test_a_checkpoint_survives_its_record() -> None:
