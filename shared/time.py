@@ -12,7 +12,8 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 # A millisecond field that holds seconds reads as January 1970: nothing this platform takes is that old.
 EARLIEST = 365 * DAY
-LATEST = 253_402_300_800 * SECOND  # year 10000, the end of ISO-8601's four digits
+# The last microsecond of ISO-8601's four digits: asyncpg stores it as infinity and reads it back without a zone.
+LATEST = 253_402_300_800 * SECOND - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _USUAL = len("2021-01-08T00:00:00.278123Z")

@@ -29,7 +29,7 @@ NEW_YORK = ZoneInfo("America/New_York")
         ("2021-01-08T00:00:00.123456789Z", MIDNIGHT + 123_456),
         ("2021-01-08T00:00:00.9999999Z", MIDNIGHT + 999_999),
         ("2021-01-08", MIDNIGHT),
-        ("9999-12-31T23:59:59.999999Z", LATEST - 1),
+        ("9999-12-31T23:59:59.999998Z", LATEST - 1),
     ],
 )
 def test_iso_timestamps_are_read_to_the_microsecond_and_cut_beyond(text: str, us: int) -> None:
@@ -147,6 +147,10 @@ def test_windows_begin_at_multiples_of_their_width() -> None:
     assert floor(MIDNIGHT + 59_999_999, MINUTE) == MIDNIGHT
     assert floor(MIDNIGHT + MINUTE, MINUTE) == MIDNIGHT + MINUTE
     assert floor(MIDNIGHT + 1, DAY) == MIDNIGHT
+
+
+def test_no_time_is_the_one_that_the_store_takes_for_infinity() -> None:
+    assert to_datetime(LATEST - 1) < datetime.max.replace(tzinfo=UTC)
 
 
 @settings(max_examples=100, deadline=None)
