@@ -56,14 +56,16 @@ def read(record: Record) -> Raw:
     """What a data record of market.raw.v1 holds. Never raises: a fault is raised by `parse`."""
     source = (record.key or b"").partition(b"|")[0].decode("utf-8", "replace")
     received_at, value = record.timestamp * 1000, record.value or b""
+    row, fault = None, None
+    if record.headers:
+        try:
+            row = file_row(record.headers)
+        except Rejected as found:
+            fault = found
     if not _SOURCE.fullmatch(source):
-        fault = Rejected("unknown_source", f"key {(record.key or b'')[:80]!r} names no source: `source|native symbol`")
-        return Raw("unknown", value, received_at, None, fault)
-    if not record.headers:
-        return Raw(source, value, received_at)
-    try:
-        row = file_row(record.headers)
-    except Rejected as fault:
+        unknown = Rejected("unknown_source", f"key {(record.key or b'')[:80]!r} names no source: `source|native symbol`")
+        return Raw("unknown", value, received_at, row, fault or unknown)
+    if fault is not None or not record.headers:
         return Raw(source, value, received_at, None, fault)
     if row is None and header(record.headers, "ce_type") == TAPE_PAGE:
         page_of = (record.key or b"").partition(b"|")[2].decode("utf-8", "replace")  # none where the page itself names it

@@ -74,6 +74,10 @@ def test_a_key_that_names_no_source_is_an_unknown_source(key: bytes | None) -> N
     assert repr((key or b"")[:80]) in rejection(raw).message
 
 
+def test_a_row_whose_key_names_no_source_is_still_counted_with_its_run() -> None:
+    assert read(row(0, MS, b"x", run="prices-7", source="No Source")).run == "prices-7"
+
+
 def test_a_source_without_a_provider_is_an_unknown_source() -> None:
     fault = rejection(read(live(0, MS, b"{}", source="bitmex")))
     assert fault.reason == "unknown_source"
