@@ -162,3 +162,12 @@ def test_a_minute_stays_open_while_a_run_that_touched_it_goes_on_and_leaves_when
     assert [minute.is_closed for minute in stored(database_url).values()] == [True]
     assert sorted(row[0] for row in query(database_url, "SELECT topic FROM outbox")) == [MINUTES.name, RUNS.name]
     assert key(event(1)) in stored(database_url)
+
+
+def test_an_event_that_becomes_another_services_is_counted_there(configured: Settings, database_url: str) -> None:
+    first_service, second_service = event(1, T0 + SECOND), event(1, T0, service="search")
+    log = Partition(OPS_EVENTS.name, 0).add(first_service, msgspec.structs.replace(second_service, origin=Origin(1, 0, 2)))
+    with_sink(configured, lambda sink: write_all(sink, log, step=1))
+    assert [row[0] for row in query(database_url, "SELECT service FROM service_events")] == ["search"]
+    counts = "SELECT source, sum(stored)::int, sum(duplicate)::int FROM ledger GROUP BY 1 ORDER BY 1"
+    assert [tuple(row) for row in query(database_url, counts)] == [("checkout", 0, 1), ("search", 1, 0)]

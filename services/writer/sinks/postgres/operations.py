@@ -17,11 +17,14 @@ Counts = Mapping[str, Counter[LedgerKey]]
 
 async def store(connection: Connection, events: Mapping[str, ServiceEvent], counts: Counts) -> list[ServiceEvent]:
     """Stores events and merges the fold of the new ones into their minutes; returns the new ones."""
-    new, replaced = await service_events.store(connection, events)
+    new, losers = await service_events.store(connection, events)
+    replaced = {key(copy) for old in losers for copy in (old, events[old.event_id])}
     stored = [event for event_id, event in events.items() if event_id in new]
     for event_id, event in events.items():
         counts["stored" if event_id in new else "duplicate"][ledger_key(event)] += 1
     counts["late"].update(ledger_key(event) for event in stored if event.late)
+    for old in losers:
+        _move(old, events[old.event_id], counts)
     folded = fold(stored)
     if folded:
         await aggregates.merge(connection, TABLE, folded.values(), _on_time(stored))
@@ -61,6 +64,16 @@ async def tell(connection: Connection, keys: Collection[Key]) -> None:
     """Publishes stored minutes of which the live windows cannot know all."""
     if keys:
         await outbox.put(connection, [outbox.minute(found) for found in await aggregates.read(connection, TABLE, keys)])
+
+
+def _move(old: ServiceEvent, held: ServiceEvent, counts: Counts) -> None:
+    """A row that is another service's from now on is counted there; the copy it replaces is a duplicate."""
+    if old.service != held.service:
+        for name, sign in (("stored", 1), ("duplicate", -1)):
+            counts[name][ledger_key(held)] += sign
+            counts[name][ledger_key(old)] -= sign
+        counts["late"][ledger_key(held)] += held.late
+        counts["late"][ledger_key(old)] -= old.late
 
 
 async def _hold(connection: Connection, stored: Collection[ServiceEvent]) -> None:

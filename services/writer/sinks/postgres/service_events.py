@@ -8,7 +8,7 @@ import msgspec
 
 from services.writer.batch import first
 from services.writer.sinks.postgres.connection import Connection
-from shared.aggregations.minutes import Key, key
+from shared.aggregations.minutes import Key
 from shared.events import Origin, ServiceEvent
 from shared.time import MINUTE, from_datetime, to_datetime
 
@@ -33,16 +33,16 @@ _KNOWN = "SELECT * FROM service_events WHERE event_id = ANY($1::text[]) ORDER BY
 _MINUTE = "SELECT * FROM service_events WHERE service = $1 AND event_time >= $2 AND event_time < $3"
 
 
-async def store(connection: Connection, events: Mapping[str, ServiceEvent]) -> tuple[set[str], set[Key]]:
-    """Stores the events that are new; returns their ids, and the minutes that a replaced copy has left or entered."""
+async def store(connection: Connection, events: Mapping[str, ServiceEvent]) -> tuple[set[str], list[ServiceEvent]]:
+    """Stores the events that are new; returns their ids, and the stored copies that were replaced."""
     new = {row[0] for row in await connection.fetch(_INSERT, *_columns(sorted(events.items())))}
     if len(new) == len(events):
-        return new, set()
+        return new, []
     known = [event(row) for row in await connection.fetch(_KNOWN, sorted(events.keys() - new))]
     losers = [old for old in known if first(events[old.event_id]) < first(old)]
     if losers:
         await connection.execute(_REPLACE, *_columns([(old.event_id, events[old.event_id]) for old in losers]))
-    return new, {key(copy) for old in losers for copy in (old, events[old.event_id])}
+    return new, losers
 
 
 async def minute(connection: Connection, window: Key) -> list[ServiceEvent]:

@@ -32,7 +32,7 @@ class Stored:
         counted = {name: _by_source(self.counts[name]) for _, name in told}
         for source in {source for counts in counted.values() for source in counts}:
             for metric, name in told:  # nought is told too: a rate needs where it began
-                metric.labels(metrics.sources.of(source)).inc(counted[name][source])
+                metric.labels(metrics.sources.of(source)).inc(max(0, counted[name][source]))  # a row may have moved
         tell_letters(self.letters)
         self._tell_latency(now)
         self._tell_events()
