@@ -33,6 +33,12 @@ class Rejected(Exception):
         super().__init__(message)
         self.reason: Reason = reason
         self.message = message[:500]
+        self.trade: tuple[str, int, int] | None = None
+
+    def of_trade(self, native: str, number: int, at: int = 0) -> "Rejected":
+        """The fault, which names the trade that is rejected: the venue's symbol, its id, and its time in us where that is known."""
+        self.trade = (native, number, at)
+        return self
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Rejected) and (self.reason, self.message) == (other.reason, other.message)

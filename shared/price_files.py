@@ -13,6 +13,11 @@ def append(folder: Path, started_at: int, attempts: list[Attempt]) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8", newline="") as out:
         fcntl.flock(out, fcntl.LOCK_EX)  # one header, and the rows of a snapshot together
-        header = [] if out.seek(0, os.SEEK_END) else [list(COLUMNS)]
-        out.write(text([*header, *rows(attempts)]))
+        end = out.seek(0, os.SEEK_END)
+        try:
+            out.write(text([*([] if end else [list(COLUMNS)]), *rows(attempts)]))
+            out.flush()
+        except OSError:  # a full disk: no part of a snapshot stays
+            os.truncate(file, end)
+            raise
     return file

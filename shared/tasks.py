@@ -12,6 +12,7 @@ from shared.errors import Unavailable
 
 Result = TypeVar("Result")
 STEADY_SECONDS = 60.0
+LONGEST_PAUSE = 30.0
 
 
 class Loops(Protocol):
@@ -32,8 +33,13 @@ def start(work: Coroutine[Any, Any, Result], *, expected: tuple[type[BaseExcepti
     return task
 
 
-async def kept(health: Loops, loop: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Runs a loop that is to run until it is cancelled; one that ends, by whatever fault, starts again after a pause."""
+async def kept(
+    health: Loops, loop: str, work: Callable[[], Awaitable[None]], failed: Callable[[str], None] = lambda reason: None
+) -> None:
+    """Runs a loop that is to run until it is cancelled; one that ends, by whatever fault, starts again after a pause.
+
+    `failed` is called with the reason of each end.
+    """
     attempt, clock = 0, asyncio.get_running_loop().time
     while True:
         begun = clock()
@@ -42,11 +48,12 @@ async def kept(health: Loops, loop: str, work: Callable[[], Awaitable[None]]) ->
             reason = "it ended without a fault"
         except Exception as fault:  # noqa: BLE001 whatever ended it, it goes on, and the service is not ready meanwhile
             _report(loop, fault)
-            reason = repr(fault)
+            reason = f"{type(fault).__name__}: {fault}"
+        failed(reason)
         if clock() - begun > STEADY_SECONDS:
             attempt = 0
         health.retrying(loop, reason)
-        await asyncio.sleep(delay(attempt))
+        await asyncio.sleep(delay(attempt, cap=LONGEST_PAUSE))
         attempt += 1
 
 

@@ -72,8 +72,11 @@ class Gap(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Source(msgspec.Struct, frozen=True):
-    """A live source as its owner last told of it; everything received until `at` is acknowledged. Its newest gaps first."""
+class Source(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A live source as its owner last told of it; everything received until `at` is acknowledged. Its newest gaps first.
+
+    `problems` names the symbols that the venue does not give, with its words; left out where there are none.
+    """
 
     source: str
     provider: str
@@ -84,6 +87,7 @@ class Source(msgspec.Struct, frozen=True):
     connects: int
     reason: str
     gaps: list[Gap]
+    problems: dict[str, str] = {}
 
 
 class Hole(msgspec.Struct, frozen=True):

@@ -34,7 +34,7 @@ FLAGS = {
 }
 
 SOURCES = """
-SELECT s.source, s.provider, s.state, s.at, s.received, s.acknowledged, s.connects, s.reason,
+SELECT s.source, s.provider, s.state, s.at, s.received, s.acknowledged, s.connects, s.reason, s.problems,
        ARRAY(SELECT (g.start, g."end", g.reason) FROM source_gaps g WHERE g.source = s.source ORDER BY g.start DESC LIMIT $3)
 FROM sources s WHERE s.source > $1 ORDER BY s.source LIMIT $2"""
 

@@ -38,10 +38,11 @@ def flag(row: Record) -> answers.Flag:
 
 def source(row: Record) -> answers.Source:
     """A row of SOURCES, its gaps as (start, end, reason)."""
-    *told, gaps = row
+    *told, problems, gaps = row
     name, provider, state, at, received, acknowledged, connects, reason = told
     found = [answers.Gap(iso(start), iso(end), why) for start, end, why in gaps or []]
-    return answers.Source(name, provider, state, iso(at), received, acknowledged, connects, reason, found)
+    of_symbols = msgspec.json.decode(problems, type=dict[str, str])
+    return answers.Source(name, provider, state, iso(at), received, acknowledged, connects, reason, found, of_symbols)
 
 
 def hole(row: Record) -> answers.Hole:

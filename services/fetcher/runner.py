@@ -78,14 +78,25 @@ class Runner:
                 try:
                     await self._turn(group)
                     attempt = 0
-                except Unavailable as fault:
-                    log().warning("Kafka does not answer", reason=str(fault), attempt=attempt)
+                    self._health.working("runs")
+                except Exception as fault:  # noqa: BLE001 whatever it is: the runs that are carried out go on
+                    unexpected = None if isinstance(fault, Unavailable) else fault
+                    log().warning("runs are not followed", reason=str(fault), attempt=attempt, exc_info=unexpected)
                     metrics.RETRIES.labels("kafka").inc()
+                    self._health.retrying("runs", f"{type(fault).__name__}: {fault}")
+                    if unexpected is not None:
+                        await self._disconnect()
                     await asyncio.sleep(delay(attempt))
                     attempt += 1
             for active in self._active.values():
                 active.stop.set()
         if self.connected:
+            await self._consumer.stop()
+
+    async def _disconnect(self) -> None:
+        """What was polled and not taken is read again with everything else."""
+        if self.connected:
+            self.connected = False
             await self._consumer.stop()
 
     def _new_consumer(self) -> Consumer:
@@ -213,7 +224,7 @@ class Runner:
 
     async def _attempt(self, run: Run, stop: asyncio.Event) -> Run:
         log().info("run taken", run_id=run.run_id, attempt=run.attempts + 1, sent=run.sent)
-        publisher = Publisher(self._settings.kafka, client_id="fetcher", in_flight=self._settings.fetcher.in_flight)
+        publisher = Publisher(self._settings.kafka, client_id="fetcher", in_flight=self._settings.fetcher.in_flight, health=self._health)
         pace = Pace(self._settings.kafka, self._settings.fetcher.most_behind)
         ingest = Ingest(msgspec.structs.replace(run, attempts=run.attempts + 1), publisher, pace, stop)
         try:

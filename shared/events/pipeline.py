@@ -9,7 +9,7 @@ import msgspec
 
 from shared.events.market import Kind
 from shared.events.origin import NOWHERE, Origin
-from shared.storable import NAME, Int32, Int64, Micros, keep_storable, storable_tree
+from shared.storable import MESSAGE, NAME, Int32, Int64, Micros, keep_storable, storable_tree
 
 
 class Marker(msgspec.Struct, frozen=True, tag_field="kind", tag="marker", omit_defaults=True):
@@ -127,7 +127,7 @@ class SourceState(msgspec.Struct, frozen=True, tag_field="type", tag="source", o
     source: str
     provider: str
     epoch: Int64
-    state: Literal["connected", "disconnected", "left", "closed"]
+    state: Literal["connected", "disconnected", "failed", "left", "closed"]
     at: Micros  # us
     received: Int64 = 0
     acknowledged: Int64 = 0
@@ -136,11 +136,14 @@ class SourceState(msgspec.Struct, frozen=True, tag_field="type", tag="source", o
     gap: Gap | None = None
     begun_at: Micros = 0  # us, when the first owner's first connection was up
     progress: dict[str, Progress] = {}
+    problems: dict[str, str] = {}  # by symbol, in the venue's words
 
     def __post_init__(self) -> None:
         keep_storable(self, "source", NAME)
         keep_storable(self, "provider", NAME)
         keep_storable(self, "reason")
+        if self.problems:
+            msgspec.structs.force_setattr(self, "problems", storable_tree(self.problems, MESSAGE))
 
 
 class Hole(msgspec.Struct, frozen=True, tag_field="type", tag="hole", omit_defaults=True):

@@ -189,16 +189,14 @@ def _trade(frame: _Frame, number: int | str | None, field: str) -> Trade:
         raise Rejected("missing_field", f"binance {frame.e} without {next(name for name, value in given if value is None)}")
     if isinstance(number, str):
         raise Rejected("malformed", f"binance {frame.e}: {field} {number[:80]!r} is not an integer")
-    return Trade(
-        split_concatenated(frame.s),
-        frame.s,
-        from_ms(frame.T, "T"),
-        money.price(frame.p, "p"),
-        money.size(frame.q, "q"),
-        "sell" if frame.m else "buy",
-        str(number),
-        number,
-    )
+    at = 0
+    try:
+        at = from_ms(frame.T, "T")
+        values = money.price(frame.p, "p"), money.size(frame.q, "q")
+        side: Side = "sell" if frame.m else "buy"
+        return Trade(split_concatenated(frame.s), frame.s, at, *values, side, str(number), number)
+    except Rejected as fault:
+        raise fault.of_trade(frame.s, number, at) from None
 
 
 def _quote(frame: _Frame, update: int) -> Quote:

@@ -123,6 +123,13 @@ def _rate(base: str, currency: str, rate: str) -> Tick | Rejected:
 
 
 def _trade(frame: _Frame) -> Trade:
+    try:
+        return _good(frame)
+    except Rejected as fault:
+        raise (fault if frame.trade_id is None else fault.of_trade(frame.product_id, frame.trade_id)) from None
+
+
+def _good(frame: _Frame) -> Trade:
     if frame.trade_id is None or frame.price is None or frame.size is None or frame.time is None:
         raise Rejected("missing_field", f"coinbase {frame.type} without {_missing(frame, 'trade_id', 'price', 'size', 'time')}")
     if frame.side not in ("buy", "sell"):

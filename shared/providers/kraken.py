@@ -118,13 +118,20 @@ def _value(raw: msgspec.Raw, read: Callable[[_Value], Tick]) -> Tick | Rejected:
         return fault
 
 
+def _trade(value: _Value) -> Trade:
+    try:
+        return _good(value)
+    except Rejected as fault:
+        raise (fault if value.trade_id is None else fault.of_trade(value.symbol, value.trade_id)) from None
+
+
 def _plain(symbol: str, side: Side, price: msgspec.Raw, qty: msgspec.Raw, trade_id: int, timestamp: str) -> Trade:
     """Raises for whatever is not plain."""
     values = money.positive(bytes(price).decode()), money.positive(bytes(qty).decode())
     return Trade(dashed(symbol), symbol, from_iso(timestamp), *values, side, str(trade_id), trade_id)
 
 
-def _trade(value: _Value) -> Trade:
+def _good(value: _Value) -> Trade:
     if value.trade_id is None or value.price is None or value.qty is None or value.timestamp is None:
         raise Rejected("missing_field", f"kraken trade without {_missing(value, 'trade_id', 'price', 'qty', 'timestamp')}")
     if value.side not in ("buy", "sell"):

@@ -4,7 +4,7 @@ A page's trades have the ids and values of the stream's, so the store knows thos
 key does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from shared.errors import Rejected
@@ -16,7 +16,7 @@ from shared.tape import binance, coinbase, kraken, polygon
 from shared.tape.asking import Asked, Wanted
 from shared.time import MINUTE
 
-__all__ = ["FOLLOW", "SPARSE", "TAPES", "Asked", "Ids", "Tape", "Wanted", "ids_of", "kind_of", "number"]
+__all__ = ["FOLLOW", "SPARSE", "TAPES", "Asked", "Ids", "Tape", "Wanted", "ids_of", "kind_of", "number", "numbers"]
 
 
 class Tape(Protocol):
@@ -54,20 +54,37 @@ _KINDS: dict[str, Kind] = {"bookTicker": "quote", "ticker": "quote", "AM": "bar"
 Ids = Callable[[bytes], Sequence[tuple[str, int, int]]]
 
 
-def ids_of(provider: str) -> Ids:
-    """Gives the trades of a frame as (native symbol, id, time in us): those that the transformer will take, none of what it rejects."""
+def ids_of(provider: str, *, final: bool = False) -> Ids:
+    """Gives the trades of a frame as (native symbol, id, time in us): those that the transformer will take.
+
+    A rejected trade may be a damaged frame: it counts as missing until the venue's history, which is `final`, says the same.
+    """
     parse, row = PROVIDERS[provider].parse, TRADE_ROWS.get(provider)
 
     def ids(payload: bytes) -> Sequence[tuple[str, int, int]]:
         if row is not None and (plain := row(payload)) is not None:
             return ((plain[0], plain[1][1], plain[1][0]),)
         try:
-            found = [(value.native_symbol, *number(value)) for value in parse(payload) if isinstance(value, Trade | Bar)]
-            return [trade for trade in found if trade[1] in INT64]
-        except Rejected:
-            return ()
+            values: Iterable[Fact | Rejected] = parse(payload)
+        except Rejected as fault:
+            values = [fault]
+        return numbers(values if final else [value for value in values if not isinstance(value, Rejected)])
 
     return ids
+
+
+def numbers(values: Iterable[Fact | Rejected]) -> list[tuple[str, int, int]]:
+    """(native symbol, id, time in us) of the trades among them; a rejected one's time is 0 where it is not known.
+
+    An id that fits no column is none: a checkpoint could not carry it.
+    """
+    found: list[tuple[str, int, int]] = []
+    for value in values:
+        if isinstance(value, Trade | Bar):
+            found.append((value.native_symbol, *number(value)))
+        elif isinstance(value, Rejected) and value.trade is not None:
+            found.append(value.trade)
+    return [trade for trade in found if trade[1] in INT64]
 
 
 def number(value: Trade | Bar) -> tuple[int, int]:

@@ -7,6 +7,9 @@ aggTrades         [{"a":26129,"p":"0.01633102","q":"4.70443515","f":27781,"l":27
 A weight of 10 is one unit of the budget, so the venue's 6,000 a minute are 600.
 """
 
+from collections.abc import Sequence
+from functools import partial
+
 import msgspec
 
 from shared import money
@@ -15,6 +18,7 @@ from shared.events import Tick, Trade
 from shared.frames import FAULTS, rejected
 from shared.providers.venue import Budget
 from shared.symbols import split_concatenated
+from shared.tape import rows
 from shared.tape.asking import Asked, Wanted
 from shared.time import from_ms
 
@@ -38,7 +42,15 @@ class _Row(msgspec.Struct, gc=False):
     m: bool = False
 
 
+class _Number(msgspec.Struct, gc=False):
+    id: int | None = None
+    a: int | None = None
+
+
 _decode_page = msgspec.json.Decoder(list[_Row]).decode
+_decode_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_row = msgspec.json.Decoder(_Row).decode
+_decode_number = msgspec.json.Decoder(_Number).decode
 
 
 def page(base: str, wanted: Wanted) -> Asked:
@@ -60,13 +72,25 @@ def newest(base: str, native: str, channel: str) -> Asked:
     return Asked(f"{base}/api/v3/{path}?symbol={native}&limit=1", weight)
 
 
-def parse(payload: bytes, native: str) -> list[Tick | Rejected]:
+def parse(payload: bytes, native: str) -> Sequence[Tick | Rejected]:
     """Trades or aggregates."""
     try:
-        rows = _decode_page(payload)
+        return [_trade(row, native) for row in _decode_page(payload)]
+    except FAULTS:
+        return _apart(payload, native)
+
+
+def _apart(payload: bytes, native: str) -> Sequence[Tick | Rejected]:
+    try:
+        raws = _decode_rows(payload)
     except FAULTS as fault:
         raise rejected("binance history", fault) from None
-    return [_trade(row, native) for row in rows]
+    return rows.each("binance history", native, raws, _decode_row, partial(_trade, native=native), _number)
+
+
+def _number(raw: msgspec.Raw) -> int | None:
+    row = _decode_number(raw)
+    return row.id if row.id is not None else row.a
 
 
 def _trade(row: _Row, native: str) -> Tick | Rejected:
@@ -80,4 +104,4 @@ def _trade(row: _Row, native: str) -> Tick | Rejected:
         values = from_ms(at, "time"), money.price(price, "price"), money.size(size, "qty"), "sell" if sold else "buy"
         return Trade(split_concatenated(native), native, *values, str(number), number)  # type: ignore[arg-type]
     except Rejected as fault:
-        return fault
+        return fault.of_trade(native, number)

@@ -5,6 +5,8 @@
 `side` is the maker's, as in the feed.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -15,6 +17,7 @@ from shared.events import Tick, Trade
 from shared.frames import FAULTS, rejected
 from shared.providers.venue import Budget
 from shared.symbols import dashed
+from shared.tape import rows
 from shared.tape.asking import Asked, Wanted
 from shared.time import from_iso
 
@@ -32,7 +35,14 @@ class _Row(msgspec.Struct, gc=False):
     time: str
 
 
+class _Number(msgspec.Struct, gc=False):
+    trade_id: int
+
+
 _decode_page = msgspec.json.Decoder(list[_Row]).decode
+_decode_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_row = msgspec.json.Decoder(_Row).decode
+_decode_number = msgspec.json.Decoder(_Number).decode
 
 
 def page(base: str, wanted: Wanted) -> Asked:
@@ -51,13 +61,24 @@ def newest(base: str, native: str, channel: str) -> Asked:
     return Asked(f"{base}/products/{native}/trades?limit=1")
 
 
-def parse(payload: bytes, native: str) -> list[Tick | Rejected]:
+def parse(payload: bytes, native: str) -> Sequence[Tick | Rejected]:
     """Trades."""
     try:
-        rows = _decode_page(payload)
+        return [_trade(row, native) for row in _decode_page(payload)]
+    except FAULTS:
+        return _apart(payload, native)
+
+
+def _apart(payload: bytes, native: str) -> Sequence[Tick | Rejected]:
+    try:
+        raws = _decode_rows(payload)
     except FAULTS as fault:
         raise rejected("coinbase history", fault) from None
-    return [_trade(row, native) for row in rows]
+    return rows.each("coinbase history", native, raws, _decode_row, partial(_trade, native=native), _number)
+
+
+def _number(raw: msgspec.Raw) -> int:
+    return _decode_number(raw).trade_id
 
 
 def _trade(row: _Row, native: str) -> Tick | Rejected:
@@ -65,4 +86,4 @@ def _trade(row: _Row, native: str) -> Tick | Rejected:
         values = from_iso(row.time), money.price(row.price, "price"), money.size(row.size, "size")
         return Trade(dashed(native), native, *values, "buy" if row.side == "sell" else "sell", str(row.trade_id), row.trade_id)
     except Rejected as fault:
-        return fault
+        return fault.of_trade(native, row.trade_id)

@@ -6,8 +6,9 @@ A row is price, volume, time, side (b, s), order type (m, l), miscellaneous, tra
 are finer: what lies below is cut.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,6 +19,7 @@ from shared.frames import FAULTS, rejected
 from shared.money import cut
 from shared.providers.venue import Budget
 from shared.symbols import dashed
+from shared.tape import rows
 from shared.tape.asking import Asked, Wanted
 from shared.time import in_range
 
@@ -36,7 +38,9 @@ class _Page(msgspec.Struct, gc=False):
 
 
 _decode_page = msgspec.json.Decoder(_Page).decode
-_decode_rows = msgspec.json.Decoder(list[tuple[str, str, Decimal, Literal["b", "s"], str, str, int]]).decode
+_decode_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_values = msgspec.json.Decoder(list[Any]).decode
+_decode_row = msgspec.json.Decoder(tuple[str, str, Decimal, Literal["b", "s"], str, str, int]).decode
 
 
 def page(base: str, wanted: Wanted) -> Asked:
@@ -55,16 +59,22 @@ def newest(base: str, native: str, channel: str) -> Asked:
     return Asked(f"{base}/0/public/Trades?pair={_pair(native)}&count=1")
 
 
-def parse(payload: bytes, native: str) -> list[Tick | Rejected]:
+def parse(payload: bytes, native: str) -> Sequence[Tick | Rejected]:
     """Trades."""
     try:
         answer = _decode_page(payload)
-        rows = [row for name, raw in answer.result.items() if name != "last" for row in _decode_rows(raw)]
+        raws = [row for name, raw in answer.result.items() if name != "last" for row in _decode_rows(raw)]
     except FAULTS as fault:
         raise rejected("kraken history", fault) from None
     if answer.error:
         raise Rejected("unknown_type", f"kraken error: {answer.error[0][:200]}")
-    return [_trade(native, *row) for row in rows]
+    return rows.each("kraken history", native, raws, _decode_row, lambda row: _trade(native, *row), _number)
+
+
+def _number(raw: msgspec.Raw) -> int | None:
+    """The last of a row's values."""
+    last = _decode_values(raw)[-1:]
+    return last[0] if last and isinstance(last[0], int) else None
 
 
 def _trade(native: str, price: str, size: str, at: Decimal, side: str, kind: str, misc: str, number: int) -> Tick | Rejected:
@@ -73,7 +83,7 @@ def _trade(native: str, price: str, size: str, at: Decimal, side: str, kind: str
         values = in_range(us, "time", str(at)), money.price(price, "price"), money.size(size, "volume")
         return Trade(dashed(native), native, *values, "buy" if side == "b" else "sell", str(number), number)
     except Rejected as fault:
-        return fault
+        return fault.of_trade(native, number)
 
 
 def _pair(native: str) -> str:

@@ -88,7 +88,7 @@ ADDRESSES = {
     "http://localhost\x00/": "",
     "http://" + "a" * 300 + "/": "is no host that the fetcher may ask",
     "s3://bucket": "is no address of an object",
-    "/srv/a\x00b": "embedded null byte",
+    "/srv/a\x00b": "cannot open /srv/a",
     "/srv/" + "a" * 5000: "File name too long",
     "/dev/zero": "outside the folders",
 }

@@ -50,12 +50,13 @@ def watched(source: Source) -> Choice:
     channel = None
     if tape is not None:
         channel = tape.CHANNELS[0] if followed else next((name for name in source.channels if name in tape.CHANNELS), None)
-    watch = None
-    if tape is not None and channel is not None:
-        watch = Watch(tape, channel, symbols, ids_of(source.provider), sparse=source.provider in SPARSE)
     kinds = sorted({kind_of(name) for name in source.channels if name not in (channel, FOLLOW)})
     base = source.rest_url or ("" if source.base_url else tape.REST if tape else "")
     if followed:
         base = source.base_url or base
+    watch = None
+    if tape is not None and channel is not None:
+        ids = ids_of(source.provider, final=not base)  # without history a rejected trade is all there will be of it
+        watch = Watch(tape, channel, symbols, ids, sparse=source.provider in SPARSE)
     keys = [""] if source.provider in TOGETHER else list(symbols)
     return Choice(keys, kinds, watch, symbols, base, followed)

@@ -14,24 +14,25 @@ from typing import Literal
 import msgspec
 
 from services.fetcher.live.leases import home
+from services.fetcher.live.predecessor import died, predecessor
 from services.fetcher.live.watch import Watch
 from services.fetcher.publish import Publisher, Record
 from shared.bus import Log
 from shared.errors import Rejected
-from shared.events import Bar, Closed, Connection, Gap, Heartbeat, Hole, Kind, Progress, SourceState, Trade
+from shared.events import Closed, Connection, Fact, Gap, Heartbeat, Hole, Kind, Progress, SourceState
 from shared.partitioning import partition
 from shared.providers import PROVIDERS
 from shared.records import TAPE_PAGE, cloud_event, header
 from shared.settings import Fetcher, Kafka
-from shared.tape import number
+from shared.tape import Tape, numbers
 from shared.telemetry import metrics
+from shared.telemetry.logs import log
+from shared.telemetry.probes import Health
 from shared.topics import MARKET_RAW, SOURCES
 
 FLUSH_SECONDS = 0.005
-_state = msgspec.json.Decoder(SourceState).decode
-State = Literal["connected", "disconnected", "left", "closed"]
-# A predecessor that was only asked to leave says so within this time of what it said last.
-SETTLE_US = 3_000_000
+State = Literal["connected", "disconnected", "failed", "left", "closed"]
+MOST_PROBLEMS = 50  # of a source, on record
 # A venue that is connected to greets: it confirms, and repeats its last trade. That is no sign of its market going on.
 GREETING_US = 5_000_000
 # What a predecessor received before its checkpoint and got acknowledged behind it lies within this time around it.
@@ -58,11 +59,12 @@ class Lane:
         keys: Sequence[str],
         kinds: Sequence[Kind] = (),
         watch: Watch | None = None,
+        health: Health | None = None,
     ) -> None:
         self._kafka, self._interval, self._limit = kafka, fetcher.heartbeat_seconds, fetcher.in_flight
         self._kinds = kinds
         self.source, self._provider = source, provider
-        self._publisher = Publisher(kafka, client_id=f"fetcher-{source}", in_flight=fetcher.in_flight)
+        self._publisher = Publisher(kafka, client_id=f"fetcher-{source}", in_flight=fetcher.in_flight, health=health)
         self._keys: dict[str, tuple[bytes, int]] = {}
         self._partitions: set[int] = set()
         self._together = list(keys) == [""]
@@ -88,6 +90,7 @@ class Lane:
         self.heard_at = self.connected_at = 0
         self._news_at = self._greeted_at = 0
         self.failures = self.next_run = 0  # in a row; us, of a source that is asked
+        self.problems: dict[str, str] = {}  # by symbol: why the venue does not give it
 
     @property
     def state(self) -> State:
@@ -106,9 +109,16 @@ class Lane:
         self._waiting.append((place, (key, payload, headers or [], self.heard_at // 1000)))
         self.received += 1
         if self.watch is not None and not headers:
-            self.watch.frame(payload, self.heard_at)
+            self._watch_frame(self.watch, payload, self.heard_at)
         if len(self._waiting) >= self._limit:
             self._room.clear()
+
+    def _watch_frame(self, watch: Watch, payload: bytes, now: int) -> None:
+        """A frame that no parser is made for is on its way already: the transformer rejects it on record."""
+        try:
+            watch.frame(payload, now)
+        except Exception as fault:  # noqa: BLE001 one frame must not end its source
+            log().error("frame not read", source=self.source, frame=payload[:200], exc_info=fault)
 
     async def room(self) -> None:
         """Waits while too much is unacknowledged: the reader stops reading, the venue's side fills up."""
@@ -150,6 +160,11 @@ class Lane:
         self._state, self._reason = "disconnected", reason
         metrics.CONNECTED.labels(self.source).set(0)
 
+    def failed(self, reason: str) -> None:
+        """What should keep the connection ended with a fault of its own; it is started again."""
+        self.disconnected(reason)
+        self._state = "failed"
+
     def tell(self, hole: Hole) -> None:
         """A hole, as it now stands: told once everything taken before is acknowledged, and before any checkpoint that takes it as told."""
         key = f"{hole.source}|hole|{hole.symbol}|{hole.kind}|{hole.first or hole.start}"
@@ -173,41 +188,33 @@ class Lane:
 
     async def inherit(self) -> None:
         """Before the first connection: what the predecessor left open is a gap from its last acknowledged moment on."""
-        async with Log(self._kafka) as log:
-            left = await self._predecessor(log)
+        async with Log(self._kafka) as reader:
+            left = await predecessor(reader, self.source)
             if left is None:
                 return
-            self.epoch = max(self.epoch, left.epoch + 1)
-            self._begun_at = left.begun_at
-            if left.state != "closed":
-                moved = left.state == "left"
-                self._since, self._reason = left.at, "the source moved to another fetcher" if moved else _died(left.reason)
+            self.succeed(left)
             if self.watch is not None and left.progress:
                 self.watch.load(left.progress)
                 for place in sorted(self._partitions):
-                    await self._seen(log, place, left.at)
+                    await self._seen(reader, place, left.at)
                 self.watch.interrupted(self._reason or "the source was closed")
                 self._progress = self.watch.snapshot()
 
-    async def _predecessor(self, log: Log) -> SourceState | None:
-        """Its last word; waits a while for it where it is alive."""
-        patience = time.monotonic() + 2 * SETTLE_US / 1e6
-        while True:
-            record = await log.latest(SOURCES, home(self.source), self.source.encode())
-            left = _state(record.value) if record and record.value else None
-            if left is None or record is None or left.state in ("closed", "left"):
-                return left
-            if now_us() - record.timestamp * 1000 > SETTLE_US or time.monotonic() > patience:
-                return left
-            await asyncio.sleep(SETTLE_US / 1e6 / 10)
+    def succeed(self, left: SourceState) -> None:
+        """Goes on from a predecessor's last state, under an epoch above its own whatever the clocks say."""
+        self.epoch = max(self.epoch, left.epoch + 1)
+        self._begun_at = left.begun_at
+        if left.state != "closed":
+            moved = left.state == "left"
+            self._since, self._reason = left.at, "the source moved to another fetcher" if moved else died(left.reason)
 
-    async def _seen(self, log: Log, place: int, at: int) -> None:
+    async def _seen(self, reader: Log, place: int, at: int) -> None:
         """Trades that are in the log behind the checkpoint."""
         assert self.watch is not None
-        first = await log.since(MARKET_RAW, place, (at - BEFORE_US) // 1000)
-        _, end = (await log.ranges(MARKET_RAW, [place]))[place]
+        first = await reader.since(MARKET_RAW, place, (at - BEFORE_US) // 1000)
+        _, end = (await reader.ranges(MARKET_RAW, [place]))[place]
         prefix, whole = f"{self.source}|".encode(), self.source.encode()
-        async for records in log.read(MARKET_RAW, place, first, end):
+        async for records in reader.read(MARKET_RAW, place, first, end):
             for record in records:
                 if record.key is None or not (record.key == whole or record.key.startswith(prefix)):
                     continue
@@ -216,7 +223,7 @@ class Lane:
                     with suppress(Rejected):
                         self.take_page(native, record.value or b"", None)
                 elif not record.headers:
-                    self.watch.frame(record.value or b"", record.timestamp * 1000)
+                    self._watch_frame(self.watch, record.value or b"", record.timestamp * 1000)
             if records[-1].timestamp * 1000 > at + BEHIND_US:
                 return
 
@@ -225,9 +232,18 @@ class Lane:
         assert self.watch is not None
         if headers is not None:
             self.take("" if self._together else native, payload, headers)
-        found = [number(value) for value in self.watch.tape.parse(payload, native) if isinstance(value, Trade | Bar)]
-        self.watch.page(native, found, now_us())
+        found = numbers(self._page(self.watch.tape, native, payload))
+        self.watch.page(native, [(number, at) for _, number, at in found], now_us())
         return len(found)
+
+    def _page(self, tape: Tape, native: str, payload: bytes) -> Sequence[Fact | Rejected]:
+        try:
+            return tape.parse(payload, native)
+        except Rejected:
+            raise
+        except Exception as fault:
+            log().error("page not read", source=self.source, symbol=native, page=payload[:200], exc_info=fault)
+            raise Rejected("malformed", f"a page of {native}: {type(fault).__name__}: {fault}") from fault
 
     async def _send(self) -> None:
         waiting, self._waiting, reached, upto = self._waiting, [], self.received, now_us()
@@ -254,12 +270,13 @@ class Lane:
         await self._tell()
 
     async def _tell(self) -> None:
-        at = self._since if self._state in ("disconnected", "left") and self._since else self._upto or now_us()
+        broken = self._state in ("disconnected", "failed", "left")
+        at = self._since if broken and self._since else self._upto or now_us()
         # What is missing and not yet on the ledger of holes is not told as received.
         at = min([at, *(hole.start for known in self._progress.values() for hole in known.missing if not hole.told)])
         counts = (self.received, self.acknowledged, self.connects)
         whole = (self.source, self._provider, self.epoch, self._state, at, *counts, self._reason, self._gap, self._begun_at, self._progress)
-        state = SourceState(*whole)
+        state = SourceState(*whole, problems=dict(sorted(self.problems.items())[:MOST_PROBLEMS]))
         self._gap = None
         await self._publisher.send(SOURCES, home(self.source), [self._record("source", self.source, state, f"{self.epoch}-{at}")])
         await self._publisher.acknowledge()
@@ -291,8 +308,3 @@ class Lane:
         for gauge in (metrics.CONNECTED, metrics.HEARD, metrics.INTERVAL):
             with suppress(KeyError):
                 gauge.remove(self.source)
-
-
-def _died(reason: str) -> str:
-    """Why its successor misses what it does; `reason`: it had no connection when it died."""
-    return f"the fetcher before this one died{f', without a connection: {reason}' if reason else ''}"[:200]

@@ -10,6 +10,7 @@ from shared.bus import Log
 from shared.bus.consumer import Consumer
 from shared.errors import Unavailable
 from shared.events import Hole, SourceRecord, SourceState, SourceWanted
+from shared.frames import FAULTS
 from shared.partitioning import partition
 from shared.records import Record
 from shared.settings import Kafka
@@ -108,7 +109,7 @@ class Leases:
                 continue
             try:
                 said = _decode(record.value)
-            except msgspec.MsgspecError:
+            except FAULTS:
                 continue
             if isinstance(said, SourceWanted):
                 known = self.wanted.get(said.source)

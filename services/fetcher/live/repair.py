@@ -1,6 +1,7 @@
 """Holes in a source's trades, filled from the venue's history: exactly what is missing, page by page, within the budget.
 
 A hole goes on the ledger when it is due, and once more when it has ended: after the pages that filled it are acknowledged.
+Each symbol waits for itself: one that the venue refuses is named in the source's state, and the others' holes are filled.
 """
 
 import asyncio
@@ -11,9 +12,10 @@ import httpx
 
 from services.fetcher.live.bucket import Bucket
 from services.fetcher.live.lane import Lane, now_us
-from services.fetcher.live.polling import IDLE, TIMEOUT_SECONDS, Refused, ask
+from services.fetcher.live.polling import FAULTS as UNANSWERED
+from services.fetcher.live.polling import IDLE, TIMEOUT_SECONDS, Refused, ask, pause_after
 from services.fetcher.live.watch import Watch
-from shared.backoff import delay
+from services.fetcher.responses import TooLarge
 from shared.bus.reporter import Reporter
 from shared.errors import Rejected
 from shared.events import Hole, Missing
@@ -26,7 +28,20 @@ from shared.telemetry.logs import log
 PAUSE_SECONDS = 0.25
 QUIET_US = 10_000_000  # a symbol that says nothing for so long is asked for its newest trade, once
 TRIES = 3  # of pages that bring nothing, before the venue is taken at its word
-FAULTS = (httpx.HTTPError, Refused, Rejected)
+MOST_PAGES = 1000  # of one symbol in one turn
+PATIENCE = 3  # answers that fail in a row, of whichever symbols, before the venue is left alone for a while
+PART = "history"  # what a problem of no symbol is listed under
+FAULTS = (*UNANSWERED, Rejected)
+
+
+@dataclass(slots=True)
+class _Symbol:
+    """How the history of a symbol has answered."""
+
+    attempt: int = 0
+    not_before: float = 0.0
+    connects: int = 0  # the connection after which its newest trade was asked for
+    asked_at: int = 0  # us, for its newest trade
 
 
 @dataclass(slots=True)
@@ -59,8 +74,7 @@ class Repair:
         self._bucket, self._reporter = bucket, reporter
         self._client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, limits=IDLE)
         self._work: dict[tuple[str, int], _Work] = {}
-        self._asked_at: dict[str, int] = {}
-        self._connects = 0
+        self._of_symbol: dict[str, _Symbol] = {}
         self._attempt, self._not_before = 0, 0.0
 
     async def anchor(self) -> None:
@@ -71,45 +85,71 @@ class Repair:
             try:
                 await self._newest(native)
             except FAULTS as fault:
+                self._failed(native, fault, [])
                 log().warning("begins with its first frame", source=self._lane.source, symbol=native, reason=str(fault))
-                return
+                if not _of_symbol(fault):
+                    return
 
     async def run(self) -> None:
         """Works until cancelled."""
-        try:
-            while True:
-                await self._turn()
-                await asyncio.sleep(PAUSE_SECONDS)
-        finally:
-            await self._client.aclose()
+        while True:
+            await self._turn()
+            self._lane.problems.pop(PART, None)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    def failed(self, reason: str) -> None:
+        """Its work ended with a fault of its own; it is started again."""
+        self._lane.problems[PART] = reason
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        await self._client.aclose()
 
     async def follow(self, interval: float) -> None:
         """In place of a stream: asks every `interval` seconds for what came behind the checkpoint, until cancelled."""
         attempt, lane = 0, self._lane
         while True:
             begun, wait = time.monotonic(), interval
-            try:
-                for native in sorted(self._watch.natives):
-                    await self._behind(native)
-                if attempt or not lane.connects:
-                    lane.connected()
-                attempt = 0
-            except FAULTS as fault:
-                lane.disconnected(f"{type(fault).__name__}: {fault}"[:200])
-                asked = fault.wait if isinstance(fault, Refused) else None
-                wait = asked if asked is not None else delay(attempt, first=1.0, cap=60.0)
+            answered, fault = await self._follow_once()
+            if answered and lane.state != "connected":
+                lane.connected()
+            if fault is not None and not answered:
+                lane.disconnected(f"{type(fault).__name__}: {fault}"[:300])
+                wait = pause_after(fault, attempt, first=1.0, cap=60.0)
                 attempt += 1
+            else:
+                attempt = 0
             await asyncio.sleep(wait if attempt else max(0.0, wait - (time.monotonic() - begun)))
 
+    async def _follow_once(self) -> tuple[bool, Exception | None]:
+        """Whether the venue answered for any symbol, and the last fault."""
+        answered, last = False, None
+        for native in sorted(self._watch.natives):
+            if self._waits(native):
+                continue
+            try:
+                await self._behind(native)
+            except FAULTS as fault:
+                last = fault
+                self._failed(native, fault, [])
+                if not _of_symbol(fault):
+                    break
+            else:
+                answered = True
+                self._well(native)
+        return answered, last
+
     async def _behind(self, native: str) -> None:
-        """Pages behind the checkpoint, until one is not full."""
-        while True:
+        """Pages behind the checkpoint, until one is not full or brings nothing newer."""
+        for _ in range(MOST_PAGES):
             known = self._watch.progress.get(native)
             if known is None:
                 return await self._newest(native)
             asked = self._watch.tape.following(self._base, native, self._watch.channel, known.last, known.at)
-            if await self._take(native, asked) < self._watch.tape.PAGE:
+            count = await self._take(native, asked)
+            if count < self._watch.tape.PAGE or self._watch.progress[native].last == known.last:
                 return None
+        return None
 
     async def _turn(self) -> None:
         """Tells what is due, and fetches it unless the venue is waited for."""
@@ -125,40 +165,70 @@ class Repair:
         self._settle()
 
     async def _fetch(self, due: list[tuple[str, Missing]]) -> None:
-        try:
-            if not self.follows and not self._watch.sparse:
-                await self._heads()
-            for native, hole in due:
-                await self._page(native, hole)
-            self._attempt = 0
-        except FAULTS as fault:
-            asked = fault.wait if isinstance(fault, Refused) else None
-            wait = asked if asked is not None else delay(self._attempt, first=0.5, cap=30.0)
-            self._attempt += 1
-            self._not_before = time.monotonic() + wait
-            said = f"{type(fault).__name__}: {fault}"[:200]
-            log().warning("history does not answer", source=self._lane.source, reason=said, wait=round(wait, 1), holes=len(due))
-            for native, hole in due:
-                work = self._of(native, hole)
-                if work.message != said:
-                    work.message = said
-                    self._tell(native, hole, "open")
-
-    async def _heads(self) -> None:
-        """The newest trade of each symbol after a connect, and of those that have gone quiet: a hole may be at the end."""
-        now = now_us()
-        anew, self._connects = self._connects != self._lane.connects, self._lane.connects
+        """A page of every hole, and the newest trades that are to be asked for; a symbol that fails waits, the others go on."""
+        holes: dict[str, list[Missing]] = {}
+        for native, hole in due:
+            holes.setdefault(native, []).append(hole)
         for native in sorted(self._watch.natives):
-            last = max(self._watch.seen_at.get(native, 0), self._lane.connected_at)
-            quiet = now - last > QUIET_US and self._asked_at.get(native, 0) < last
-            if self._lane.connects and (anew or quiet):
-                self._asked_at[native] = now
-                try:
-                    await self._newest(native)
-                except FAULTS:
-                    self._asked_at.pop(native)
-                    self._connects = 0
-                    raise
+            if self._waits(native):
+                continue
+            try:
+                asked = await self._head(native)
+                for hole in holes.get(native, ()):
+                    await self._page(native, hole)
+                    asked = True
+            except FAULTS as fault:
+                self._failed(native, fault, holes.get(native, []))
+                if not _of_symbol(fault):
+                    return
+            else:
+                if asked:
+                    self._well(native)
+
+    def _waits(self, native: str) -> bool:
+        known = self._of_symbol.get(native)
+        return known is not None and known.not_before > time.monotonic()
+
+    def _well(self, native: str) -> None:
+        """The venue has answered for the symbol."""
+        self._attempt = 0
+        known = self._of_symbol.setdefault(native, _Symbol())
+        known.attempt, known.not_before = 0, 0.0
+        self._lane.problems.pop(self._canonical(native), None)
+
+    def _failed(self, native: str, fault: Exception, holes: list[Missing]) -> None:
+        """Puts the fault on record, in the venue's words, and lets the symbol wait; after several in a row the whole venue."""
+        known = self._of_symbol.setdefault(native, _Symbol())
+        wait = pause_after(fault, known.attempt, first=0.5, cap=60.0 if _of_symbol(fault) else 30.0)
+        known.attempt += 1
+        known.not_before = time.monotonic() + wait
+        if not _of_symbol(fault):
+            self._attempt += 1
+            if self._attempt >= PATIENCE or (isinstance(fault, Refused) and fault.wait):
+                self._not_before = known.not_before
+            if isinstance(fault, Refused):
+                self._bucket.pause(fault.wait or 0.0)
+        said = f"{type(fault).__name__}: {fault}"[:300]
+        self._lane.problems[self._canonical(native)] = said
+        log().warning("history does not answer", source=self._lane.source, symbol=native, reason=said, wait=round(wait, 1))
+        for hole in holes:
+            work = self._of(native, hole)
+            if work.message != said:
+                work.message = said
+                self._tell(native, hole, "open")
+
+    async def _head(self, native: str) -> bool:
+        """Asks for the newest trade after a connect, and where the symbol has gone quiet: a hole may be at the end."""
+        if self.follows or self._watch.sparse or not self._lane.connects:
+            return False
+        known, connects, now = self._of_symbol.setdefault(native, _Symbol()), self._lane.connects, now_us()
+        last = max(self._watch.seen_at.get(native, 0), self._lane.connected_at)
+        quiet = now - last > QUIET_US and known.asked_at < last
+        if known.connects == connects and not quiet:
+            return False
+        await self._newest(native)
+        known.connects, known.asked_at = connects, now
+        return True
 
     async def _newest(self, native: str) -> None:
         await self._take(native, self._watch.tape.newest(self._base, native, self._watch.channel))
@@ -184,8 +254,9 @@ class Repair:
         await self._bucket.take(asked.weight)
         with traces.span("page", source=self._lane.source):
             response, latency = await ask(self._client, asked.url, self._lane.source, self._reporter, self._headers)
-            said = (self._lane.source, asked.url, response.status_code, round(latency * 1000), self._attempt + 1, now_us(), TAPE_PAGE)
-            count = self._lane.take_page(native, response.content, [*response_headers(*said), *traces.headers()])
+            attempt = self._of_symbol.setdefault(native, _Symbol()).attempt + 1
+            said = (self._lane.source, asked.url, response.status, round(latency * 1000), attempt, now_us(), TAPE_PAGE)
+            count = self._lane.take_page(native, response.body, [*response_headers(*said), *traces.headers()])
         await self._lane.room()
         return count
 
@@ -201,13 +272,21 @@ class Repair:
         self._tell(native, hole, state)
         self._work.pop((native, hole.first), None)
 
+    def _canonical(self, native: str) -> str:
+        return self._symbols.get(native) or canonical(native)
+
     def _of(self, native: str, hole: Missing) -> _Work:
         return self._work.setdefault((native, hole.first), _Work())
 
     def _tell(self, native: str, hole: Missing, state: str) -> None:
         work, at = self._of(native, hole), now_us()
-        where = (self._lane.source, self._symbols.get(native, canonical(native)), kind_of(self._watch.channel), hole.start, hole.end)
+        where = (self._lane.source, self._canonical(native), kind_of(self._watch.channel), hole.start, hole.end)
         ended = 0 if state == "open" else at
         message = "" if state == "repaired" else work.message
         self._lane.tell(Hole(*where, state, hole.reason, hole.found_at, hole.first, hole.last, ended, work.requests, message))  # type: ignore[arg-type]
         log().info("hole", source=where[0], symbol=where[1], state=state, first=hole.first, last=hole.last, requests=work.requests)
+
+
+def _of_symbol(fault: Exception) -> bool:
+    """Whether the fault is of what was asked: then the venue may answer for another symbol."""
+    return isinstance(fault, Rejected | TooLarge) or (isinstance(fault, Refused) and fault.asked)

@@ -22,6 +22,14 @@ SILENCE_SECONDS = 60.0
 GOOD_SECONDS = 30.0  # a connection that lived this long starts the pauses anew
 
 
+class _Connect(connect):
+    """Follows no redirect: the key goes only where the settings say."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """The answer is a fault."""
+        return exc
+
+
 async def run(source: Source, lane: Lane, key: str) -> None:
     """Keeps the source's connection until cancelled; `key` is for a venue that wants one."""
     streaming = STREAMING[source.provider]
@@ -31,7 +39,7 @@ async def run(source: Source, lane: Lane, key: str) -> None:
     while True:
         started = loop.time()
         try:
-            async with connect(
+            async with _Connect(
                 opening.url,
                 max_size=RAW_LIMIT,
                 open_timeout=OPEN_SECONDS,
@@ -64,11 +72,20 @@ async def _login(socket: ClientConnection, venue: Login, key: str) -> None:
             pass
 
 
+def _native(native_symbol: Callable[[bytes], str], payload: bytes) -> str:
+    """The frame's symbol; none of a frame that no parser is made for: the transformer rejects it on record."""
+    try:
+        return native_symbol(payload)
+    except (ValueError, RecursionError) as fault:
+        log().error("symbol not read", frame=payload[:200], reason=str(fault))
+        return ""
+
+
 async def _receive(socket: ClientConnection, lane: Lane, native_symbol: Callable[[bytes], str], silence: float | None) -> None:
     """Frames until the connection ends; raises `TimeoutError` when nothing comes for too long."""
     take, recv = lane.take, socket.recv
     while True:
         async with asyncio.timeout(silence):
             payload = await recv(decode=False)
-        take(native_symbol(payload), payload)
+        take(_native(native_symbol, payload), payload)
         await lane.room()

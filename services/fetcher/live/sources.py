@@ -4,40 +4,32 @@ A change through any replica's port goes over the log, so that it reaches the ow
 """
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import msgspec
 from pydantic import ValidationError
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from services.fetcher.live import polling, session
+from services.fetcher.live import keeping, polling, session
 from services.fetcher.live.bucket import Bucket, Buckets
 from services.fetcher.live.choice import checked, watched
-from services.fetcher.live.lane import Lane, now_us
-from services.fetcher.live.leases import Leases, home
-from services.fetcher.live.repair import Repair
+from services.fetcher.live.lane import Lane
+from services.fetcher.live.leases import Leases
+from services.fetcher.live.port import Port
+from services.fetcher.live.repair import PART, Repair
 from shared import tasks
 from shared.backoff import delay
-from shared.bus import Log, Producer
 from shared.bus.outlet import Outlet
 from shared.bus.reporter import BEAT_SECONDS, Reporter
 from shared.errors import Unavailable
-from shared.events import SourceWanted
 from shared.providers import LOGINS, POLLING
 from shared.providers.venue import Budget
-from shared.records import cloud_event
 from shared.settings import Settings, Source
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
 from shared.time import to_iso
-from shared.topics import SOURCES
-
-FOLLOW_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -59,6 +51,7 @@ class Sources:
         self._configured: dict[str, Source] = {}
         self._running: dict[str, _Running] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
+        self._refused: dict[str, str] = {}  # sources that cannot be started, and why
         self._leases, self.buckets = Leases(settings.kafka), Buckets()
         self._outlet = Outlet(settings.kafka, health, client_id="fetcher-requests")
         self.reporter = Reporter(self._outlet) if settings.telemetry.report_requests else None
@@ -70,11 +63,7 @@ class Sources:
 
     def routes(self) -> tuple[Route, ...]:
         """For the fetcher's own port."""
-        return (
-            Route("/sources", self._list, methods=["GET"]),
-            Route("/sources/{name}", self._put, methods=["PUT"]),
-            Route("/sources/{name}", self._delete, methods=["DELETE"]),
-        )
+        return Port(self._settings.kafka, self).routes()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs this replica's sources until `stop`; then they go on elsewhere."""
@@ -87,12 +76,15 @@ class Sources:
             try:
                 await self._leases.turn()
                 attempt = 0
-            except Unavailable as fault:
-                log().warning("sources are not shared out", reason=str(fault), attempt=attempt)
+                self.buckets.share(self._leases.share)
+                self._reconcile()
+                self._health.working("sources")
+            except Exception as fault:  # noqa: BLE001 whatever it is: the sources that run go on
+                unexpected = None if isinstance(fault, Unavailable) else fault
+                log().warning("sources are not shared out", reason=str(fault), attempt=attempt, exc_info=unexpected)
+                self._health.retrying("sources", keeping.said(fault))
                 await asyncio.sleep(delay(attempt))
                 attempt += 1
-            self.buckets.share(self._leases.share)
-            self._reconcile()
         for name in list(self._running):
             self._end(name, final=False)
         await asyncio.gather(*self._ending.values())
@@ -121,6 +113,7 @@ class Sources:
                 "provider": one.source.provider,
                 "state": one.lane.state,
                 "reason": one.lane.reason,
+                "problems": one.lane.problems,
                 "last_success": to_iso(one.lane.heard_at) if one.lane.heard_at else None,
                 "next_run": to_iso(one.lane.next_run) if one.lane.next_run else None,
                 "failures": one.lane.failures,
@@ -135,6 +128,7 @@ class Sources:
         """Starts and ends sources until those that run are those that should."""
         self._ending = {name: task for name, task in self._ending.items() if not task.done()}
         wanted = self._wanted()
+        self._refused = {name: said for name, said in self._refused.items() if name in wanted or name in self._leases.wanted}
         for name, running in list(self._running.items()):
             if name not in wanted:
                 self._end(name, final=True)
@@ -142,7 +136,22 @@ class Sources:
                 self._end(name, final=False)
         for name, source in wanted.items():
             if name not in self._running and name not in self._ending and self._leases.owns(name):
-                self._start(source)
+                self._begin(source)
+        for name, running in self._running.items():
+            if running.lane.state == "connected" and PART not in running.lane.problems:
+                self._health.working(keeping.loop(name))
+
+    def _begin(self, source: Source) -> None:
+        """Starts a source; one that cannot be started does not keep the others from it."""
+        try:
+            self._start(source)
+        except Exception as fault:  # noqa: BLE001 whatever its settings are
+            if self._refused.get(source.name) != (said := keeping.said(fault)):
+                log().error("source cannot be started", source=source.name, exc_info=fault)
+            self._refused[source.name] = said
+            self._health.retrying(keeping.loop(source.name), said)
+        else:
+            self._refused.pop(source.name, None)
 
     def _wanted(self) -> dict[str, Source]:
         """What the settings say, and what was asked for since."""
@@ -153,12 +162,23 @@ class Sources:
                 try:
                     found[name] = checked(Source.model_validate(asked.settings))
                 except (ValidationError, ValueError) as fault:
-                    log().error("no such source", source=name, reason=str(fault))
+                    if self._refused.get(name) != str(fault):
+                        log().error("no such source", source=name, reason=str(fault))
+                    self._refused[name] = str(fault)
         return found
 
     def _start(self, source: Source) -> None:
         choice = watched(source)
-        lane = Lane(self._settings.kafka, self._settings.fetcher, source.name, source.provider, choice.keys, choice.kinds, choice.watch)
+        lane = Lane(
+            self._settings.kafka,
+            self._settings.fetcher,
+            source.name,
+            source.provider,
+            choice.keys,
+            choice.kinds,
+            choice.watch,
+            self._health,
+        )
         repair = None
         if choice.watch is not None:
             tape = choice.watch.tape
@@ -183,6 +203,7 @@ class Sources:
         running.stop.set()
         if running.task is not None:
             self._ending[name] = running.task
+        self._health.working(keeping.loop(name))
         log().info("source left", source=name, final=final)
 
     async def _keep(self, running: _Running) -> None:
@@ -190,21 +211,27 @@ class Sources:
         while not running.stop.is_set():
             try:
                 await self._work(running)
-            except* Unavailable as faults:
-                log().warning("source waits", source=running.source.name, reason=str(faults.exceptions[0]))
+            except* Exception as faults:  # noqa: BLE001 of one source: the others go on
+                reason, unexpected = keeping.said(faults), faults.subgroup(lambda fault: not isinstance(fault, Unavailable))
+                log().warning("source waits", source=running.source.name, reason=reason, exc_info=unexpected)
+                running.lane.failed(reason)
+                self._health.retrying(keeping.loop(running.source.name), reason)
             if not running.stop.is_set():
                 await asyncio.sleep(delay(attempt))
                 attempt += 1
         running.lane.forget()
+        if running.repair is not None:
+            await running.repair.close()
 
     async def _work(self, running: _Running) -> None:
         lane = running.lane
         await lane.inherit()
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(lane.run(running.stop))
-            others = [group.create_task(self._read(running))]
-            if running.repair is not None:
-                others.append(group.create_task(running.repair.run()))
+            loop, health, repair = keeping.loop(running.source.name), self._health, running.repair
+            others = [group.create_task(tasks.kept(health, loop, partial(self._read, running), lane.failed))]
+            if repair is not None:
+                others.append(group.create_task(tasks.kept(health, loop, repair.run, repair.failed)))
             await running.stop.wait()
             for task in others:
                 task.cancel()
@@ -221,62 +248,26 @@ class Sources:
         else:
             await polling.run(source, lane, self.bucket(source.provider), self.reporter, self._settings.keys.of(source.provider))
 
-    async def _list(self, request: Request) -> Response:
+    def listed(self) -> list[dict[str, Any]]:
+        """Each source with its settings, and what cannot be started with the reason."""
         found = [
-            {**one.source.model_dump(), "received": one.lane.received, "acknowledged": one.lane.acknowledged, "connects": one.lane.connects}
+            {
+                **one.source.model_dump(),
+                "received": one.lane.received,
+                "acknowledged": one.lane.acknowledged,
+                "connects": one.lane.connects,
+                "state": one.lane.state,
+                "reason": one.lane.reason,
+                "problems": one.lane.problems,
+            }
             for one in self._running.values()
         ]
-        return JSONResponse({"results": found})
+        return found + [{"name": name, "state": "failed", "reason": said} for name, said in self._refused.items()]
 
-    async def _put(self, request: Request) -> Response:
-        try:
-            source = checked(Source.model_validate({**await request.json(), "name": request.path_params["name"]}))
-        except (ValidationError, ValueError, TypeError) as fault:
-            said = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in fault.errors()) if isinstance(fault, ValidationError) else str(fault)
-            return _problem("not a source", 422, said)
-        return await self._ask(source.name, source.model_dump(mode="json"), JSONResponse(source.model_dump(), 201))
+    def configured(self, name: str) -> bool:
+        """Whether the settings name the source."""
+        return name in self._configured
 
-    async def _delete(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        try:
-            known = await self._known(name)
-        except Unavailable as fault:
-            return _problem("not available", 503, str(fault))
-        return await self._ask(name, None, Response(status_code=204)) if known else _problem("no such source", 404, name)
-
-    async def _known(self, name: str) -> bool:
-        """Whether the source is to run, here or elsewhere."""
-        async with Log(self._settings.kafka) as reader:
-            record = await reader.latest(SOURCES, home(name), _wanted_key(name))
-        if record is None or not record.value:
-            return name in self._configured
-        return msgspec.json.decode(record.value, type=SourceWanted).settings is not None
-
-    async def _ask(self, name: str, settings: dict[str, Any] | None, done: Response) -> Response:
-        """Puts the change into the log; its owner follows it."""
-        at = now_us()
-        value = msgspec.json.encode(SourceWanted(name, at, settings))
-        headers = cloud_event("wanted", source=name, subject=name, event_id=f"{name}-wanted-{at}", time_us=at)
-        try:
-            async with Producer(self._settings.kafka, client_id="fetcher-wanted") as producer:
-                producer.add(SOURCES, home(name), _wanted_key(name), value, headers)
-                await producer.flush()
-        except Unavailable as fault:
-            return _problem("not available", 503, str(fault))
-        await self._followed(name, at)
-        return done
-
-    async def _followed(self, name: str, at: int) -> None:
-        """Where this replica is the owner, the change has happened when it is answered; elsewhere it will."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FOLLOW_SECONDS):
-                while self._leases.owns(name) and (self._leases.asked_at(name) < at or name in self._ending):  # noqa: ASYNC110 a poll of our own
-                    await asyncio.sleep(0.05)
-
-
-def _wanted_key(name: str) -> bytes:
-    return f"{name}|wanted".encode()
-
-
-def _problem(title: str, status: int, detail: str) -> Response:
-    return JSONResponse({"title": title, "status": status, "detail": detail}, status, media_type="application/problem+json")
+    def behind(self, name: str, at: int) -> bool:
+        """Whether this replica owns the source and has not yet done what was asked for at `at` (us)."""
+        return self._leases.owns(name) and (self._leases.asked_at(name) < at or name in self._ending)

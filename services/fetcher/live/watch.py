@@ -11,6 +11,8 @@ from shared.tape import Ids, Tape
 
 GRACE = 2_000_000  # us
 MOST_HOLES = 500  # of a symbol at a time; beyond, the oldest is given up
+MOST_IN_ALL = 10_000  # of a source: its checkpoint is one record
+MOST_JUMP = 2**32
 
 
 class Watch:
@@ -52,6 +54,9 @@ class Watch:
         if native not in self.natives:
             return
         known = self.progress.get(native)
+        if known is not None and number > known.last + MOST_JUMP:
+            return  # no venue numbers so many trades in an outage: a glitch, which would be wanted for ever
+        at = at or (known.at if known is not None else now)
         self.seen_at[native] = now
         if known is not None and number == known.last + 1:
             self.progress[native] = Progress(number, at, known.missing)
@@ -71,8 +76,9 @@ class Watch:
 
     def too_many(self) -> list[tuple[str, Missing]]:
         """The oldest holes of symbols that have more than can be kept."""
-        crowded = {native for native, known in self.progress.items() if len(known.missing) > MOST_HOLES}
-        return [(native, hole) for native, hole in self._missing() if native in crowded and hole is self.progress[native].missing[0]]
+        counts = {native: len(known.missing) for native, known in self.progress.items()}
+        most = MOST_HOLES if sum(counts.values()) <= MOST_IN_ALL else MOST_IN_ALL // len(counts)
+        return [(native, hole) for native, count in counts.items() for hole in self.progress[native].missing[: count > most]]
 
     def hole(self, native: str, first: int) -> Missing | None:
         """The hole that begins with this id, as it now stands."""

@@ -19,6 +19,7 @@ from shared.providers import PRICED
 from shared.settings import Primary, Settings
 from shared.snapshots import Attempt
 from shared.telemetry import metrics
+from shared.telemetry.logs import log
 
 
 class Answer(NamedTuple):
@@ -94,6 +95,9 @@ class Asked:
             fault = refused
         except (httpx.HTTPError, TimeoutError, TooLarge) as failure:
             fault = Refused(f"{type(failure).__name__}: {failure}"[:200].removesuffix(": "), fault=True, again=True)
+        except Exception as failure:  # noqa: BLE001 of one source: its fallbacks are asked
+            log().error("source not asked", source=self.source.name, exc_info=failure)
+            fault = Refused(f"unexpected {type(failure).__name__}: {failure}"[:200], fault=True)
         latency, at, name, said = time.perf_counter() - begun, time.time_ns() // 1000, self.source.name, str(fault or "")
         self._settle(fault)
         if self.reporter is not None:

@@ -19,6 +19,7 @@ from shared.records import Row, cloud_event, response_headers
 from shared.settings import Settings
 from shared.snapshots import Snapshot, document
 from shared.telemetry import traces
+from shared.telemetry.probes import Health
 from shared.time import to_datetime
 from shared.topics import MARKET_RAW, RUNS
 
@@ -29,8 +30,9 @@ _encode = msgspec.json.Encoder(decimal_format="string").encode
 class Recording:
     """One run; waits for Kafka as long as it takes: cancel it to stop."""
 
-    def __init__(self, settings: Settings, assets: Sequence[str], sources: Sequence[str]) -> None:
-        self._publisher = Publisher(settings.kafka, client_id="fetcher-snapshots", in_flight=settings.fetcher.in_flight)
+    def __init__(self, settings: Settings, assets: Sequence[str], sources: Sequence[str], health: Health | None = None) -> None:
+        in_flight = settings.fetcher.in_flight
+        self._publisher = Publisher(settings.kafka, client_id="fetcher-snapshots", in_flight=in_flight, health=health)
         now = time.time_ns() // 1000
         run_id = f"snapshot-{to_datetime(now):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         request = {"assets": list(assets), "sources": list(sources)}
@@ -60,6 +62,11 @@ class Recording:
             await self._mark(used, "aborted" if failed else "finished", len(answers), message)
         await self._say("failed" if failed else "published")
         return self.run
+
+    async def fail(self, message: str) -> None:
+        """Ends a run whose taking failed: no response of it is published."""
+        self.run = msgspec.structs.replace(self.run, message=message)
+        await self._say("failed")
 
     async def close(self) -> None:
         """Closes the connection."""

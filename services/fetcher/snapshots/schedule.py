@@ -94,17 +94,25 @@ class Desk:
             if self._settings.snapshots.folder is not None:
                 folder, started, attempts = self._settings.snapshots.folder, snapshot.started_at, snapshot.attempts
                 await asyncio.to_thread(price_files.append, folder, started, attempts)
-        except (Unavailable, OSError) as fault:
-            log().warning("snapshot not on record", reason=str(fault))
+        except Exception as fault:  # noqa: BLE001 whatever it is: the next one is due in an interval
+            unexpected = None if isinstance(fault, Unavailable | OSError) else fault
+            log().warning("snapshot not on record", reason=str(fault), exc_info=unexpected)
+            self._health.retrying("scheduled snapshots", f"{type(fault).__name__}: {fault}")
+        else:
+            self._health.working("scheduled snapshots")
 
     async def _take(self, assets: Sequence[str], names: Sequence[str]) -> Taken:
         async with self._places:
-            recording = Recording(self._settings, assets, names)
+            recording = Recording(self._settings, assets, names, self._health)
             try:
                 with traces.span("snapshot", run_id=recording.run.run_id):
                     await recording.begin()
                     taking = Taking(self._settings.snapshots, self._client)
-                    snapshot = await taking.take(assets, [self.sources[name] for name in names])
+                    try:
+                        snapshot = await taking.take(assets, [self.sources[name] for name in names])
+                    except Exception as fault:
+                        await recording.fail(f"unexpected {type(fault).__name__}: {fault}")
+                        raise
                     run = await recording.end(snapshot, taking.answers)
             finally:
                 await recording.close()

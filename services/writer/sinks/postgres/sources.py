@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from services.writer.batch import HoleKey
 from services.writer.sinks.postgres.connection import Connection
 from shared.events import Hole, SourceState
 from shared.time import to_datetime
 
 _UPSERT = """
-INSERT INTO sources AS s (source, provider, epoch, state, at, received, acknowledged, connects, reason, begun_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO sources AS s (source, provider, epoch, state, at, received, acknowledged, connects, reason, begun_at, problems)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (source) DO UPDATE SET provider = excluded.provider, epoch = excluded.epoch, state = excluded.state, at = excluded.at,
     received = excluded.received, acknowledged = excluded.acknowledged, connects = excluded.connects, reason = excluded.reason,
+    problems = excluded.problems,
     begun_at = coalesce(least(s.begun_at, excluded.begun_at), s.begun_at, excluded.begun_at)
 WHERE excluded.epoch >= s.epoch
 """
@@ -44,6 +47,7 @@ async def update(connection: Connection, states: Sequence[SourceState]) -> None:
             *counts,
             s.reason,
             to_datetime(s.begun_at) if s.begun_at else None,
+            msgspec.json.encode(s.problems).decode(),
         )
     gaps = sorted((s.source, to_datetime(s.gap.start), to_datetime(s.gap.end), s.gap.reason) for s in states if s.gap)
     if gaps:
