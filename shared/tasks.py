@@ -33,9 +33,7 @@ def start(work: Coroutine[Any, Any, Result], *, expected: tuple[type[BaseExcepti
     return task
 
 
-async def kept(
-    health: Loops, loop: str, work: Callable[[], Awaitable[None]], failed: Callable[[str], None] = lambda reason: None
-) -> None:
+async def kept(health: Loops, loop: str, work: Callable[[], Awaitable[None]], failed: Callable[[str], None] = lambda reason: None) -> None:
     """Runs a loop that is to run until it is cancelled; one that ends, by whatever fault, starts again after a pause.
 
     `failed` is called with the reason of each end.

@@ -42,6 +42,8 @@ async def get(client: httpx.AsyncClient, url: str, headers: dict[str, str], seco
 
 async def _body(response: httpx.Response) -> bytes:
     """The body, unpacked no further than the limit: a few bytes can unpack to gigabytes."""
+    if response.is_stream_consumed:  # a transport within this process gives it whole
+        return response.content
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding in ("", "identity"):
         unpack = None

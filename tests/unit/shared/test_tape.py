@@ -12,7 +12,7 @@ from shared.events import Trade
 from shared.providers import PROVIDERS
 from shared.raw import Raw, read
 from shared.records import TAPE_PAGE, response_headers
-from shared.tape import TAPES, Wanted, ids_of
+from shared.tape import TAPES, Wanted, ids_of, numbers
 
 SAMPLES = {
     "binance": (
@@ -138,3 +138,34 @@ def test_a_page_in_the_log_is_read_by_the_symbol_of_its_key() -> None:
     assert [value.trade_id for value in raw.parse() if isinstance(value, Trade)] == ["12345"]
     with pytest.raises(Rejected, match="past trades"):
         list(Raw("coingecko", page, 0, page_of="x").parse())
+
+
+PAGES = {
+    "binance": b'[{"id":102,"price":"1","qty":"0","time":1499865549590,"isBuyerMaker":true},{"id":103,"price":7,"qty":"1"}]',
+    "coinbase": b'[{"trade_id":102,"side":"sell","size":"0","price":"1","time":"2020-03-20T00:22:57.833897Z"},{"trade_id":103,"side":1}]',
+    "kraken": b'{"error":[],"result":{"XXBTZUSD":[["1","0",1688669597.8,"b","m","",102],["1",1,1688669598,"b","m","",103]],"last":"1"}}',
+}
+
+
+@pytest.mark.parametrize("venue", PAGES)
+def test_a_rejected_trade_of_a_page_is_known_by_its_id(venue: str) -> None:
+    """One row has size 0, the other another shape: both are rejected, neither is missing."""
+    native = SAMPLES[venue][0]
+    found = TAPES[venue].parse(PAGES[venue], native)
+    assert [type(value) for value in found] == [Rejected, Rejected]
+    assert [trade[:2] for trade in numbers(found)] == [(native, 102), (native, 103)]
+
+
+FRAMES = {
+    "binance": b'{"e":"trade","s":"BTCUSDT","t":102,"p":"1","q":"0","T":1499865549590,"m":true}',
+    "coinbase": b'{"type":"match","trade_id":102,"side":"sell","size":"0","price":"1","product_id":"BTC-USD",'
+    b'"time":"2014-11-07T08:19:27.028459Z"}',
+    "kraken": b'{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"sell","price":1,"qty":0,'
+    b'"trade_id":102,"timestamp":"2023-09-25T07:49:37.708706Z"}]}',
+}
+
+
+@pytest.mark.parametrize("venue", FRAMES)
+def test_a_rejected_trade_of_a_stream_is_final_only_where_no_history_can_be_asked(venue: str) -> None:
+    assert [number for _, number, _ in ids_of(venue, final=True)(FRAMES[venue])] == [102]
+    assert list(ids_of(venue)(FRAMES[venue])) == []
