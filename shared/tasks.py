@@ -46,7 +46,7 @@ async def kept(health: Loops, loop: str, work: Callable[[], Awaitable[None]], fa
             reason = "it ended without a fault"
         except Exception as fault:  # noqa: BLE001 whatever ended it, it goes on, and the service is not ready meanwhile
             _report(loop, fault)
-            reason = f"{type(fault).__name__}: {fault}"
+            reason = repr(fault)
         failed(reason)
         if clock() - begun > STEADY_SECONDS:
             attempt = 0

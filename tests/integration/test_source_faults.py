@@ -75,7 +75,7 @@ async def test_a_source_whose_address_is_none_is_failed_and_the_others_go_on(kaf
     async with rig(rate=20) as r:
         bad = [
             source("binance-bad", "binance", ["BTC-USDT"], channels=["trade"], base_url="ws://["),
-            source("coingecko-bad", "coingecko", ["BTC-USD"], base_url="http://[", interval_seconds=1),
+            source("coingecko-bad", "coingecko", ["BTC-USD"], base_url="http://0177.0.0.1", interval_seconds=1),
             source("kraken-bad", "kraken", ["BTC-USD"], channels=["trade"], base_url="ws://x", rest_url="http://["),
         ]
         good = source("binance-good", "binance", ["BTC-USDT"], **stream(r))
@@ -182,7 +182,7 @@ async def test_a_trade_of_size_0_is_rejected_and_not_lost(kafka_settings: Kafka)
     async def stream_(socket: ServerConnection) -> None:
         for number in (101, 102, 103):
             await socket.send(json.dumps({"e": "trade", "s": "BTCUSDT", **trade(number)}))
-        await asyncio.Future()
+        await socket.wait_closed()
 
     async def history(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while request := (await reader.readline()).decode():
