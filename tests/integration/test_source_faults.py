@@ -188,7 +188,7 @@ async def test_a_trade_of_size_0_is_rejected_and_not_lost(kafka_settings: Kafka)
         while request := (await reader.readline()).decode():
             while (await reader.readline()).strip():
                 pass
-            first = int(request.split("fromId=")[1].split("&")[0]) if "fromId=" in request else 103
+            first = int(request.split("fromId=")[1].split("&")[0]) if "fromId=" in request else 101
             rows = [trade(number) for number in range(first, 104)][:1]
             body = json.dumps(
                 [{"id": row["t"], "price": row["p"], "qty": row["q"], "time": row["T"], "isBuyerMaker": True} for row in rows]
