@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.errors import Rejected
+from shared.events import Fact
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:
@@ -91,6 +94,9 @@ class History(Protocol):
 
     def first(self, base: str, symbol: str, start: int, end: int, limit: int) -> str:
         """The address of the first page of a canonical symbol's past in [start, end), us."""
+
+    def parse(self, payload: bytes) -> Sequence[Fact | Rejected]:
+        """The values of a page. Raises `Rejected`."""
 
     def following(self, asked: str, payload: bytes) -> str | None:
         """The address of the page behind the one asked for; None where it was the last. Raises `Rejected` where the payload is no page."""

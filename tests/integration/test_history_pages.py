@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date
 from typing import Any
@@ -203,6 +203,37 @@ async def test_the_key_does_not_follow_a_next_url_to_another_host() -> None:
             await asking.items()
     assert len(heard) == 1
     assert b"authorization: bearer secret" in heard[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("cursors", "times", "message"),
+    [
+        (lambda n: "same", lambda n: n, "is one that was asked for before"),
+        (lambda n: f"c{n % 3}", lambda n: n, "is one that was asked for before"),
+        (lambda n: f"c{n}", lambda n: 0, "bring nothing newer"),
+        (lambda n: f"c{n}", lambda n: None, "bring nothing newer"),
+        (lambda n: f"c{n}", lambda n: 40_000 + n, "bring nothing newer"),
+    ],
+    ids=["itself", "a circle", "the same bars", "no bars", "beyond the end"],
+)
+async def test_pages_without_an_end_fail_the_run(cursors: Callable[[int], str], times: Callable[[int], int | None], message: str) -> None:
+    """`times` are days behind the first one asked for."""
+    asked = 0
+
+    async def endless(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        day = times(asked)
+        bar = {"t": WANTED[0].start // 1000 + day * 86_400_000 if day is not None else 0, "o": 1, "h": 1, "l": 1, "c": 1, "v": 1}
+        results = [] if day is None else [bar]
+        following = f"http://provider.example/v2/x?cursor={cursors(asked)}"
+        return httpx.Response(200, json={"status": "OK", "ticker": "AAPL", "results": results, "next_url": following})
+
+    asking = Asking("http://provider.example")
+    asking.client._http = httpx.AsyncClient(transport=httpx.MockTransport(endless))
+    with pytest.raises(FileFault, match=message):
+        await asking.items()
+    assert asked < 12
 
 
 async def test_a_redirect_is_not_followed() -> None:

@@ -15,12 +15,14 @@ from services.fetcher.history.spans import Span
 from services.fetcher.protocol import Item, Output
 from shared.backoff import delay
 from shared.errors import FileFault, Rejected, Unavailable
-from shared.events import Run
+from shared.events import Bar, Run
 from shared.partitioning import partition
 from shared.records import Row, response_headers
 from shared.telemetry import traces
 from shared.telemetry.traces import Headers
 from shared.topics import MARKET_RAW
+
+MOST_BARREN = 5
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -47,6 +49,8 @@ class Pages:
         self._run, self._access, self._spans, self._client = run, access, spans, client
         self._at = msgspec.convert(run.checkpoint, Checkpoint)
         self._before = msgspec.convert(run.result, _Counted)
+        self._seen: set[str] = set()
+        self._newest = self._barren = 0  # event time of the newest bar of the span, us; pages in a row without a newer one
         self.bytes_total = len(spans)  # in spans, since nobody knows how long the answers are
 
     @property
@@ -70,6 +74,8 @@ class Pages:
         try:
             while self._at.span < len(self._spans):
                 span = self._spans[self._at.span]
+                if self._at.page is None:
+                    self._seen, self._newest, self._barren = {self._first(span)}, 0, 0
                 async for item in self._page(span, self._at.page or self._first(span)):
                     yield [item]
         except Stopping:
@@ -105,12 +111,23 @@ class Pages:
                 await self._client.pause(delay(answer.attempt - 1, first=0.5, cap=30.0))
                 attempt = answer.attempt + 1
                 continue
-            if following == url:
-                raise FileFault(f"{self._run.source}: the page behind {url[:200]} is itself")
+            if following is not None:
+                self._advanced(answer.body, following)
             ended = following is None
             self._at = Checkpoint(self._at.span + ended, following, self._at.rows + 1)
             yield self._item(span, answer, traced)
             return
+
+    def _advanced(self, body: bytes, following: str) -> None:
+        """Raises `FileFault` for a page that leads back, and after several in a row that bring nothing newer: those have no end."""
+        if following in self._seen:
+            raise FileFault(f"{self._run.source}: the next page is one that was asked for before: {following[:200]}")
+        self._seen.add(following)
+        newest = max((value.event_time for value in self._access.history.parse(body) if isinstance(value, Bar)), default=0)
+        self._barren = 0 if self._newest < newest < self._spans[self._at.span].end else self._barren + 1
+        self._newest = max(self._newest, newest)
+        if self._barren >= MOST_BARREN:
+            raise FileFault(f"{self._run.source}: {MOST_BARREN} pages in a row bring nothing newer, and there are more: {following[:200]}")
 
     def _item(self, span: Span, answer: Answer, traced: Headers) -> Item:
         number, key = self._place(span)
