@@ -16,6 +16,7 @@ from shared.symbols import canonical as canonical_symbol
 _OURS = {alias: name for name, aliases in COLUMNS.items() if name != "zone" for alias in aliases}
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
+WIDE = "line 1: the file is UTF-16 or UTF-32, not UTF-8; convert it, for example with `iconv -f UTF-16 -t UTF-8`"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -23,7 +24,7 @@ def text(line: bytes) -> str:
     """The first line of a file as text, without a UTF-8 byte order mark; raises `FileFault`."""
     line = line.removeprefix(_BOM)
     if line.startswith(_WIDE) or b"\x00" in line:
-        raise FileFault("line 1: the file is UTF-16 or UTF-32, not UTF-8; convert it, for example with `iconv -f UTF-16 -t UTF-8`")
+        raise FileFault(WIDE)
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as fault:

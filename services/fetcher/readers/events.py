@@ -48,6 +48,8 @@ class Events:
             self._csv = first not in (b"{", b"[")
             limit = RAW_LIMIT - _HEADER_BYTES
             self._splitter = Elements(limit=limit) if first == b"[" else Splitter(quoted=self._csv, limit=limit)
+            if b"\x00" in chunk[:4]:  # wide characters, perhaps without a mark
+                return [FileFault(headers.WIDE)]
         return self._outputs(self._splitter.feed(chunk))
 
     def end(self) -> list[Output]:

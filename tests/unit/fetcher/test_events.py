@@ -104,3 +104,12 @@ def test_an_element_that_no_topic_takes_is_kept_by_its_hash(monkeypatch: pytest.
         assert isinstance(large, TooLarge)
         assert (large.line, large.length, large.head.lstrip()) == (2, 210, b'{"b":"' + b"x" * 200 + b'"}')
         assert last[2:] == (b'{"c":2}', [("run", b"events-1:2:1")])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-16"])
+@pytest.mark.parametrize("text", ['[{"event_id":"1"}]', '{"event_id":"1"}\n', "event_id,service\n1,s\n"])
+def test_wide_characters_are_said_to_be_that(encoding: str, text: str) -> None:
+    reader = Events(Run("events-1", "events", "running", "events", 1, 1), EventsRequest("x"))
+    found = [*reader.feed(text.encode(encoding)), *reader.end()]
+    assert isinstance(found[0], FileFault)
+    assert "UTF-16 or UTF-32" in str(found[0])

@@ -71,3 +71,9 @@ def test_a_file_that_grows_while_it_is_read_is_a_fault(tmp_path: Path) -> None:
     assert file.read() == b"y"
     with pytest.raises(FileFault, match="the file changed while it was read"):
         file.read()
+
+
+@pytest.mark.parametrize("path", ["/srv/a\x00b", "/srv/\ud800", "/srv/" + "a" * 5000])
+def test_a_path_that_no_system_takes_is_a_fault(path: str, tmp_path: Path) -> None:
+    with pytest.raises(FileFault, match="cannot open /srv/"):
+        allowed(path, settings(tmp_path))
