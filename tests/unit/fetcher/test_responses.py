@@ -44,6 +44,7 @@ async def test_a_few_bytes_that_unpack_to_more_than_a_record_are_refused() -> No
 @pytest.mark.parametrize(
     ("body", "encoding"),
     [(gzip.compress(b"prices")[:-4], "gzip"), (b"prices", "gzip"), (b"prices", "br"), (b"prices", "zstd")],
+    ids=["cut short", "not packed", "br", "zstd"],
 )
 async def test_a_body_that_is_not_what_it_says_is_a_fault(body: bytes, encoding: str) -> None:
     with pytest.raises(httpx.DecodingError):
