@@ -143,6 +143,25 @@ def test_a_live_minute_is_closed_once_its_events_are_stored_and_differences_are_
     assert query(database_url, "SELECT count(*) FROM outbox")[0][0] == 0
 
 
+def test_an_event_on_time_for_a_minute_that_was_given_up_publishes_the_corrected_one(configured: Settings, database_url: str) -> None:
+    log = Partition(OPS_EVENTS.name, 0).add(event(1))
+    closings = Partition(MINUTES.name, 0).add(MinuteGivenUp("checkout", T0, Origin(1, 0, 1)))
+
+    async def counts() -> list[int]:
+        values = await asyncio.to_thread(query, database_url, "DELETE FROM outbox RETURNING value")  # the relay's work
+        return [msgspec.json.decode(row["value"])["request_count"] for row in values]
+
+    async def work(sink: PostgresSink) -> None:
+        await write_all(sink, closings, log)
+        assert await counts() == [1]
+        await write_all(sink, log.add(event(2, T0 + 1)))
+        assert await counts() == [2]
+        await write_all(sink, log.add(event(3, T0 + MINUTE)))  # of a minute that is open: the stream publishes it
+        assert await counts() == []
+
+    with_sink(configured, work)
+
+
 def test_a_minute_stays_open_while_a_run_that_touched_it_goes_on_and_leaves_when_it_ends(configured: Settings, database_url: str) -> None:
     run = "events-1"
     log = Partition(OPS_EVENTS.name, 0).add(event(1, run=run), event(2, T0 + 1, run=run))

@@ -14,7 +14,7 @@ from services.writer.batch import precedence
 from services.writer.protocol import Fenced
 from services.writer.sinks.postgres import PostgresSink, candles
 from shared.aggregations.candles import fold, merge, same
-from shared.events import IndexPrice, Marker, Origin, Run, Tick, Trade
+from shared.events import GivenUp, IndexPrice, Marker, Origin, Run, Tick, Trade
 from shared.settings import Database, Kafka, Settings
 from shared.telemetry import metrics
 from shared.time import HOUR, MINUTE, SECOND, to_datetime
@@ -177,6 +177,28 @@ def test_records_that_the_log_lost_are_written_down_as_a_gap(configured: Setting
     with_sink(configured, lose)
     assert tuple(query(database_url, "SELECT partition, first_lost, next_kept FROM log_gaps")[0]) == (3, 2, 5)
     assert query(database_url, "SELECT count(*) FROM ticks")[0][0] == 5
+
+
+def test_a_tick_on_time_for_a_window_that_was_given_up_publishes_the_corrected_candle(configured: Settings, database_url: str) -> None:
+    ticks, candles = Partition(TICKS.name, 0).add(trade(1, T0 + 1)), Partition(CANDLES.name, 0)
+    candles.add(GivenUp("binance", "BTC-USD", "trade", MINUTE, T0, Origin(1, 0, 1)))
+
+    async def counts() -> list[int]:
+        values = await asyncio.to_thread(query, database_url, "DELETE FROM outbox RETURNING value")  # the relay's work
+        return [msgspec.json.decode(row["value"])["tick_count"] for row in values]
+
+    async def work(sink: PostgresSink) -> None:
+        await sink.positions({ticks.place: (0, 3), candles.place: (0, 1)})
+        await store(sink, {**ticks.since(0), **candles.since(0)})
+        assert await counts() == [1]
+        ticks.add(trade(2, T0 + 2))
+        await store(sink, ticks.since(1))
+        assert await counts() == [2]
+        ticks.add(trade(3, T0 + MINUTE))  # of a window that is open: the stream publishes it
+        await store(sink, ticks.since(2))
+        assert await counts() == []
+
+    with_sink(configured, work)
 
 
 def test_a_live_candle_is_closed_once_its_ticks_are_stored_and_differences_are_counted(configured: Settings, database_url: str) -> None:

@@ -74,9 +74,12 @@ class Table:
         return [[(to_datetime(key[n]) if n + 1 == len(self.key) else key[n]) for key in ordered] for n in range(len(self.key))]
 
 
-async def merge(connection: Connection, table: Table, partials: Iterable[Any], live: set[Key]) -> None:
-    """Merges partials of distinct new events, sorted by key; `live` are those a live event touched on time."""
-    await _put(connection, table, table.merged, partials, live)
+async def merge(connection: Connection, table: Table, partials: Iterable[Any], live: set[Key]) -> set[Key]:
+    """Merges partials of distinct new events, sorted by key; `live` are those a live event touched on time.
+
+    Returns those of `live` that the stream had given up before: it does not publish what is new in them.
+    """
+    return await _put(connection, table, table.merged, partials, live)
 
 
 async def refold(connection: Connection, table: Table, keys: Iterable[Key], folded: Mapping[Key, Any], live: set[Key]) -> None:
@@ -88,11 +91,14 @@ async def refold(connection: Connection, table: Table, keys: Iterable[Key], fold
         await _put(connection, table, table.refolded, folded.values(), live)
 
 
-async def _put(connection: Connection, table: Table, sql: str, partials: Iterable[Any], live: set[Key]) -> None:
+async def _put(connection: Connection, table: Table, sql: str, partials: Iterable[Any], live: set[Key]) -> set[Key]:
     rows: list[tuple[Any, ...]] = []
     for key, partial in sorted(((table.identity(partial), partial) for partial in partials), key=itemgetter(0)):
         rows.append((*key[:-1], to_datetime(key[-1]), *table.row(partial), "open" if key in live else None))
-    await connection.execute(sql, *(list(column) for column in zip(*rows, strict=True)))
+    names, returned = ", ".join(table.key), ", ".join(f"a.{name}" for name in table.key)
+    ended = f"WITH put AS ({sql} RETURNING {returned}, a.live) SELECT {names} FROM put WHERE live = 'closed'"
+    found = await connection.fetch(ended, *(list(column) for column in zip(*rows, strict=True)))
+    return {(*row[:-1], from_datetime(row[-1])) for row in map(tuple, found)} & live
 
 
 async def hold(connection: Connection, table: Table, run: str, keys: Iterable[Key]) -> None:

@@ -56,13 +56,13 @@ async def store(connection: Connection, bars: Mapping[FactKey, Bar], counts: Cou
 async def _fold(connection: Connection, kept: Collection[Bar]) -> None:
     gathered = gather(kept)
     folded = gathered.partials
-    await candles.refold(connection, folded.keys(), folded, gathered.live)
+    untold = gathered.untold | await candles.refold(connection, folded.keys(), folded, gathered.live)
     await latest.update(connection, gathered.newest)
     for run in sorted(await runs.unfinished(connection, gathered.by_run.keys())) if gathered.by_run else ():
         await candles.hold(connection, run, gathered.by_run[run])
     await candles.reclose(connection, folded.keys())
-    if gathered.untold:
-        await outbox.put(connection, [outbox.candle(found) for found in await candles.read(connection, gathered.untold)])
+    if untold:
+        await outbox.put(connection, [outbox.candle(found) for found in await candles.read(connection, untold)])
 
 
 async def between(connection: Connection, source: str, symbol: str, start: int, end: int) -> list[Bar]:

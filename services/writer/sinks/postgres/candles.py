@@ -40,6 +40,11 @@ ON CONFLICT (source, symbol, kind, start) DO UPDATE SET
     last_id = CASE WHEN {_LAST} THEN excluded.last_id ELSE c.last_id END,
     live = coalesce(c.live, excluded.live)
 """
+# Which of the merged windows the stream no longer has: it gave them up, and the store closed them.
+_ENDED = """
+WITH put AS ({} RETURNING c.source, c.symbol, c.kind, c.start, c.live)
+SELECT source, symbol, kind, start FROM put WHERE live = 'closed'
+"""
 # A refold replaces the values and leaves what closes the candle alone.
 _REFOLD = f"""
 INSERT INTO candles AS c ({", ".join(_COLUMNS)}) SELECT * FROM {_SOURCE_ROWS} AS u ({", ".join(_COLUMNS)})
@@ -68,19 +73,23 @@ ORDER BY c.source, c.symbol, c.kind, c.start
 """
 
 
-async def merge(connection: Connection, partials: Iterable[Candle], live: set[Key]) -> None:
-    """Merges partials of distinct new ticks, sorted by key; `live` are those a live source touched on time. Closing is `reclose`'s."""
+async def merge(connection: Connection, partials: Iterable[Candle], live: set[Key]) -> set[Key]:
+    """Merges partials of distinct new ticks, sorted by key; `live` are those a live source touched on time. Closing is `reclose`'s.
+
+    Returns those of `live` that the stream had given up before: it does not publish what is new in them.
+    """
     rows = [_row(partial, "open" if key(partial) in live else None) for partial in sorted(partials, key=key)]
-    await connection.execute(MERGE, *_columns(rows))
+    return _keys(await connection.fetch(_ENDED.format(MERGE), *_columns(rows))) & live
 
 
-async def refold(connection: Connection, keys: Iterable[Key], folded: Mapping[Key, Candle], live: set[Key]) -> None:
-    """Replaces the values of candles in which a fact was replaced; one that has lost its last tick goes."""
+async def refold(connection: Connection, keys: Iterable[Key], folded: Mapping[Key, Candle], live: set[Key]) -> set[Key]:
+    """Replaces the values of candles in which a fact was replaced; one that has lost its last tick goes. Returns what `merge` does."""
     if emptied := [window for window in keys if window not in folded]:
         await connection.execute(_DELETE, *_key_columns(emptied))
-    if folded:
-        rows = [_row(candle, "open" if window in live else None) for window, candle in sorted(folded.items())]
-        await connection.execute(_REFOLD, *_columns(rows))
+    if not folded:
+        return set()
+    rows = [_row(candle, "open" if window in live else None) for window, candle in sorted(folded.items())]
+    return _keys(await connection.fetch(_ENDED.format(_REFOLD), *_columns(rows))) & live
 
 
 async def hold(connection: Connection, run: str, keys: Iterable[Key]) -> None:
@@ -114,6 +123,10 @@ def candle(found: asyncpg.Record) -> Candle:
     last = (from_datetime(found["last_time"]), found["last_sequence"], found["last_id"])
     known: dict[str, Any] = {name: found[name] for name in ("source", "symbol", "kind", *_COLUMNS[4:15], "is_closed")}
     return Candle(interval=MINUTE, start=from_datetime(found["start"]), first=first, last=last, from_store=True, **known)
+
+
+def _keys(rows: Iterable[asyncpg.Record]) -> set[Key]:
+    return {(row["source"], row["symbol"], row["kind"], from_datetime(row["start"])) for row in rows}
 
 
 def _row(c: Candle, live: str | None) -> tuple[Any, ...]:

@@ -25,16 +25,16 @@ async def store(connection: Connection, events: Mapping[str, ServiceEvent], coun
     counts["late"].update(ledger_key(event) for event in stored if event.late)
     for old in losers:
         _move(old, events[old.event_id], counts)
-    folded = fold(stored)
+    folded, ended = fold(stored), set[Key]()
     if folded:
-        await aggregates.merge(connection, TABLE, folded.values(), _on_time(stored))
+        ended = await aggregates.merge(connection, TABLE, folded.values(), _on_time(stored))
     await _hold(connection, stored)
     if replaced:
         held = [event for window in sorted(replaced) for event in await service_events.minute(connection, window)]
         await aggregates.refold(connection, TABLE, replaced, fold(held), _on_time(held))
     if touched := folded.keys() | replaced:
         await aggregates.reclose(connection, TABLE, touched)
-    await tell(connection, {key(event) for event in stored if event.run is not None or event.late} | replaced)
+    await tell(connection, {key(event) for event in stored if event.run is not None or event.late} | replaced | ended)
     return stored
 
 

@@ -218,7 +218,7 @@ class PostgresSink:
         """Merges the fold of new facts; refolds windows in which a copy was replaced; publishes what live windows cannot know."""
         folded, untold, by_run = gathered.partials, gathered.untold | replaced, gathered.by_run
         if folded:
-            await candles.merge(connection, folded.values(), gathered.live)
+            untold |= await candles.merge(connection, folded.values(), gathered.live)
             await latest.update(connection, gathered.newest)
         for run in sorted(await runs.unfinished(connection, by_run.keys())) if by_run else ():
             await candles.hold(connection, run, by_run[run])
