@@ -49,7 +49,10 @@ class Named(NamedTuple):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """What an object holds; times in ms, `bytes` those of keys and values, `sha256` that of the whole object."""
+    """What an object holds; times in ms, `bytes` those of keys and values, `sha256` that of the whole object.
+
+    `topic_id` is the id of the topic that the offsets are of; empty in objects of before.
+    """
 
     first: int
     end: int
@@ -58,10 +61,11 @@ class Span(msgspec.Struct, frozen=True):
     last_time: int
     bytes: int
     sha256: str
+    topic_id: str = ""
 
     def metadata(self) -> dict[str, str]:
         """As S3 keeps it beside the object."""
-        return {name.replace("_", "-"): str(getattr(self, name)) for name in self.__struct_fields__}
+        return {name.replace("_", "-"): str(value) for name in self.__struct_fields__ if (value := getattr(self, name)) != ""}
 
 
 def folder(cluster: str, tier: Tier, topic: str) -> str:
@@ -92,8 +96,9 @@ def named(key: str) -> Named | None:
 def span(metadata: Mapping[str, str]) -> Span | None:
     """What an object's metadata say; None where they are not the archive's."""
     try:
-        return msgspec.convert({name: metadata[name.replace("_", "-")] for name in Span.__struct_fields__}, Span, strict=False)
-    except (KeyError, msgspec.ValidationError):
+        kept = {name: metadata[key] for name in Span.__struct_fields__ if (key := name.replace("_", "-")) in metadata}
+        return msgspec.convert(kept, Span, strict=False)
+    except msgspec.ValidationError:
         return None
 
 

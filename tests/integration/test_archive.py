@@ -19,9 +19,10 @@ from shared.bus import Producer, admin
 from shared.records import Stored
 from shared.settings import S3, Kafka, Settings
 from shared.telemetry.probes import Health
-from shared.topics import CANDLES, MARKET_RAW, TICKS, TRADING_RAW, Topic
+from shared.topics import CANDLES, MARKET_RAW, OPS_RAW, TICKS, TRADING_RAW, Topic
 from tests.fixtures import archive
 from tests.fixtures.servers import Server
+from tests.integration.test_topics_made_anew import remake
 
 HOUR = 3_600_000
 START = int(time.time() * 1000) // HOUR * HOUR - 2 * HOUR + 60_000
@@ -152,7 +153,8 @@ async def until(there: Callable[[], bool]) -> None:
 async def committed(kafka: Kafka, topic: Topic, offset: int) -> None:
     """Until the position is there, with no hour."""
     deadline = time.monotonic() + 30
-    while (found := (await admin.committed(kafka, "s3", [topic])).get((topic.name, 0))) != (offset, ""):
+    topic_id = (await admin.topic_ids(kafka, [topic]))[topic.name]
+    while (found := (await admin.committed(kafka, "s3", [topic])).get((topic.name, 0))) != (offset, f"@{topic_id}"):
         assert time.monotonic() < deadline, found
         await asyncio.sleep(0.2)
 
@@ -165,6 +167,19 @@ async def commit(kafka: Kafka, topic: Topic, offset: int, hour: str = "") -> Non
     client.assign([partition])
     await client.commit({partition: (offset, hour)})
     await client.stop()
+
+
+async def test_a_topic_made_anew_is_not_put_into_its_predecessors_chain(kafka_settings: Kafka, bucket: S3) -> None:
+    await publish(kafka_settings, OPS_RAW, [(0, b"k", b"%d" % n, [], START) for n in range(5)])
+    async with archiving(kafka_settings, bucket):
+        before = await archived(bucket, lambda records: records == 5)
+    await remake(kafka_settings)
+    await publish(kafka_settings, OPS_RAW, [(0, b"k", b"new %d" % n, [], START) for n in range(9)])  # longer than the former
+    async with archiving(kafka_settings, bucket) as archiver, asyncio.timeout(60):
+        while "was the topic made anew?" not in (await archiver._said() or ""):  # noqa: ASYNC110 nobody reports it
+            await asyncio.sleep(0.2)
+    found = await archive.objects(bucket)
+    assert [(name, span) for name, span, _ in found] == [(name, span) for name, span, _ in before]
 
 
 async def test_an_archive_without_committed_offsets_is_gone_on_with(kafka_settings: Kafka, bucket: S3) -> None:

@@ -9,8 +9,10 @@ from functools import partial
 from time import monotonic
 from typing import NamedTuple
 
+from msgspec import structs
+
 from services.writer.sinks.s3.pending import Draft, Limits, Pending
-from services.writer.sinks.s3.positions import GROUP, Positions
+from services.writer.sinks.s3.positions import GROUP, Position, Positions, note
 from services.writer.sinks.s3.uploads import adopt, upload
 from services.writer.sinks.s3.watch import Watch
 from shared import tasks
@@ -55,6 +57,7 @@ class Archiver:
         self._places: dict[TopicPartition, Place] = {}
         self._uploads: dict[TopicPartition, Sent] = {}
         self._refused: dict[TopicPartition, str] = {}
+        self._ids: dict[TopicPartition, str] = {}  # of the topic that is archived
         self._room = asyncio.Semaphore(settings.s3.uploads)
         self._consumer = Consumer(settings.kafka, group=GROUP, topics=TOPICS, partition_bytes=PARTITION_BYTES, fetch_bytes=FETCH_BYTES)
         self._connected = self._held_back = False
@@ -65,7 +68,7 @@ class Archiver:
     async def _said(self) -> str | None:
         if self._refused:
             return "; ".join(self._refused.values())
-        return None if self._connected else "not connected to Kafka or S3"
+        return self._consumer.fault if self._connected else "not connected to Kafka or S3"
 
     async def _late(self) -> str | None:
         late = self._watch.late(monotonic())
@@ -129,18 +132,22 @@ class Archiver:
 
     async def _initialise(self, wanted: Sequence[TopicPartition]) -> None:
         """Positions of partitions that are new, or whose upload ended elsewhere; of none that has one on its way."""
-        logs = await self._consumer.range(wanted)
-        name = {tp: (self._consumer.topic_of(tp), tp.partition) for tp in wanted}
-        found = await self._positions.load({name[tp]: span for tp, span in logs.items()})
+        ids = await self._consumer.topic_ids()
+        name = {tp: (self._consumer.topic_of(tp), tp.partition) for tp in wanted if self._consumer.topic_of(tp) in ids}
+        found = await self._positions.load(name.values())
+        logs = await self._consumer.range(list(name))  # after the positions: none is beyond its end
         if self._consumer.generation != self._generation:
             return
         self._attempt = 0
-        for tp in wanted:
-            (first, end), (start, hour, ahead) = logs[tp], found[name[tp]]
-            if start > end:
+        for tp in name:
+            first, end = logs[tp]
+            topic_id = ids[name[tp][0]]
+            start, hour, ahead, former = found.get(name[tp], Position(first, "", False, topic_id))
+            if start > end or (former and topic_id and former != topic_id):
                 self._refused[tp] = f"{tp.topic}/{tp.partition} ends at {end}, its archive at {start}: was the topic made anew?"
-                log().error("a partition is not archived", reason=self._refused[tp])
+                log().error("a partition is not archived", reason=self._refused[tp], topic_id=topic_id, archived=former)
                 continue
+            self._ids[tp] = topic_id
             self._places[tp] = self._positions.place(name[tp])
             self._pending[tp] = Pending(_TOPICS[name[tp][0]], start, hour)
             self._consumer.seek(tp, max(first, start))
@@ -184,11 +191,12 @@ class Archiver:
     async def _upload(self, tp: TopicPartition, draft: Draft) -> int:
         async with self._room:
             body, made = await asyncio.to_thread(draft.finish)
+            made = structs.replace(made, topic_id=self._ids[tp])
             move = partial(self._move, tp, self._generation)
             return await upload(self._store, self._places[tp], draft.hour, body, made, move)
 
     async def _move(self, tp: TopicPartition, generation: int, offset: int, hour: str) -> None:
-        await self._consumer.move(tp, offset, hour, generation)
+        await self._consumer.move(tp, offset, note(hour, self._ids[tp]), generation)
 
     def _collect(self) -> None:
         """What uploads came to: the chain goes on, or the partition is read anew from where another owner left it."""

@@ -1,7 +1,7 @@
 """Where each chain goes on: at the group's offset, behind an object that was stored and not committed, or at the archive's own end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -24,11 +24,17 @@ ATTEMPTS = 6
 
 class Position(NamedTuple):
     """The first offset of the next object, and its hour where that is settled; `ahead`: an object is stored that the group's offset is
-    not behind yet."""
+    not behind yet. `topic_id` is the id of the topic that the chain is of, empty where that was not written down."""
 
     start: int
     hour: str
     ahead: bool
+    topic_id: str
+
+
+def note(hour: str, topic_id: str) -> str:
+    """What is committed with an offset: the next object's hour, where it is settled, and the topic's id."""
+    return f"{hour}@{topic_id}"
 
 
 class Positions:
@@ -41,21 +47,23 @@ class Positions:
         """The partition's chain."""
         return layout.place(self._cluster, self._kafka.topic_prefix, _TOPICS[partition[0]], partition[1])
 
-    async def load(self, logs: Mapping[Partition, tuple[int, int]]) -> dict[Partition, Position]:
-        """Positions of partitions whose logs are [first, end); raises `Unavailable`."""
-        topics = [_TOPICS[name] for name in sorted({name for name, _ in logs})]
+    async def load(self, partitions: Collection[Partition]) -> dict[Partition, Position]:
+        """Positions of the partitions that have one; raises `Unavailable`. The log's ends are read afterwards."""
+        topics = [_TOPICS[name] for name in sorted({name for name, _ in partitions})]
         committed = await admin.committed(self._kafka, GROUP, topics)
-        ends = await self._ends({partition for partition in logs if partition not in committed})
-        found: dict[Partition, Position] = {}
-        for partition, (first, _) in logs.items():
-            offset, hour = committed.get(partition, (ends.get(partition, first), ""))
-            ahead = partition in ends
+        found = await self._ends({partition for partition in partitions if partition not in committed})
+        for partition in partitions:
+            if partition not in committed:
+                continue
+            offset, said = committed[partition]
+            hour, _, topic_id = said.partition("@")
             if hour and (stored := await self._known(self.place(partition).key(hour, offset))):
-                offset, hour, ahead = stored.end, "", True
-            found[partition] = Position(offset, hour, ahead)
+                found[partition] = Position(stored.end, "", True, topic_id or stored.topic_id)
+            else:
+                found[partition] = Position(offset, hour, False, topic_id)
         return found
 
-    async def _ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+    async def _ends(self, partitions: Collection[Partition]) -> dict[Partition, Position]:
         """The ends of the chains that the archive has, found by listing."""
         newest: dict[Partition, layout.Named] = {}
         for topic in sorted({name for name, _ in partitions}):
@@ -68,7 +76,7 @@ class Positions:
         ends = {}
         for partition, name in newest.items():
             if stored := await self._known(name.place.key(name.hour, name.first)):
-                ends[partition] = stored.end
+                ends[partition] = Position(stored.end, "", True, stored.topic_id)
         return ends
 
     async def _listed(self, folder: str) -> list[str]:
