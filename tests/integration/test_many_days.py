@@ -31,6 +31,7 @@ SECONDS = 20 + DAYS / 250  # of anything below
 FIRST = 400 * DAY
 TODAY = from_iso("2026-01-05T12:00:00Z")
 SINCE = datetime(1, 1, 1, tzinfo=UTC)
+READ = "SELECT sum(idx_tup_read)::int FROM pg_stat_user_indexes WHERE relname = 'fills'"
 
 
 @pytest.fixture
@@ -130,6 +131,7 @@ async def test_ticks_of_thousands_of_days(settings: Settings) -> None:
 
 async def test_an_order_book_of_thousands_of_days(settings: Settings) -> None:
     connection = await written(settings, Partition(TRADING_EVENTS.name, 0), book)
+    assert await connection.fetchval(READ) < 10 * DAYS, "a known quote is not compared with every later fill"
     async with api.serving(settings.database.url.get_secret_value()) as client:
         fills = [row for page in await timed(client.pages("/fills", limit=1000)) for row in page]
         assert [(row["trade_id"], row["ask"]) for row in fills] == [(f"T{n:05}", 62) for n in range(DAYS)]

@@ -31,7 +31,8 @@ SELECT s.symbol, f.event_time FROM unnest($1::text[]) AS s (symbol)
 CROSS JOIN LATERAL (SELECT event_time FROM fills f WHERE f.symbol = s.symbol ORDER BY event_time DESC LIMIT 1) f
 """
 # The new quotes and the newest of before hold from their time to the next one's; nothing else can have become a fill's quote. The array
-# makes the fills be found by their key however many there are: a join of the two alone may be made by reading all.
+# makes the fills be found by their key however many there are: a join of the two alone may be made by reading all. Each quote
+# has an end, so that the index is read up to there and not up to the symbol's last fill.
 _REPRICE = f"""
 WITH given AS (
     SELECT *
@@ -39,12 +40,14 @@ WITH given AS (
     UNION ALL
     SELECT symbol, event_time, bid, ask, false FROM quote_heads WHERE symbol = ANY($1::text[]) AND event_time IS NOT NULL
 ), lasting AS (
-    SELECT *, lead(event_time) OVER (PARTITION BY symbol ORDER BY event_time, bid, ask) AS until FROM given
+    SELECT *, coalesce(
+        lead(event_time) OVER (PARTITION BY symbol ORDER BY event_time, bid, ask),
+        CASE WHEN live THEN 'infinity' ELSE event_time + interval '1 microsecond' END
+    ) AS until FROM given
 ), priced AS (
     SELECT q.*, f.trade_id FROM lasting q CROSS JOIN LATERAL (
         SELECT f.trade_id FROM fills f
-        WHERE q.bid IS NOT NULL AND f.symbol = q.symbol AND f.event_time >= q.event_time AND {_BETTER}
-          AND (f.event_time < q.until OR (q.until IS NULL AND (q.live OR f.event_time = q.event_time)))
+        WHERE q.bid IS NOT NULL AND f.symbol = q.symbol AND f.event_time >= q.event_time AND f.event_time < q.until AND {_BETTER}
         OFFSET 0
     ) f
 )
