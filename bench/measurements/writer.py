@@ -33,7 +33,7 @@ GOALS = (
     Goal("writer: peak memory", "writer", "rss_mib", 250, None, unit=" MiB", at_least=False),
 )
 CONTESTANTS = (
-    ("writer", "exactly once: partitioned ticks, candles, ledger, positions"),
+    ("writer", "exactly once: ticks, candles, ledger, positions"),
     ("connect", "Kafka Connect and Debezium's JDBC sink: upserts, at least once"),
     ("copy-staging", "COPY to a staging table, INSERT … ON CONFLICT, from memory"),
     ("copy-plain", "COPY into a keyed table, from memory"),
