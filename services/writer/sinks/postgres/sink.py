@@ -223,7 +223,7 @@ class PostgresSink:
         for run in sorted(await runs.unfinished(connection, by_run.keys())) if by_run else ():
             await candles.hold(connection, run, by_run[run])
         if replaced:
-            held = [tick for window in sorted(replaced) for tick in await ticks.minute(connection, window)]
+            held = await ticks.minutes(connection, replaced)
             on_time = {key(tick) for tick in held if tick.run is None and not tick.late}
             await candles.refold(connection, replaced, fold(held), on_time)
         if touched := folded.keys() | replaced:

@@ -48,8 +48,13 @@ JOIN stage s USING (day, source, symbol, kind, id) JOIN ticks o USING (day, sour
 WHERE (t.day, t.source, t.symbol, t.kind, t.id) = (s.day, s.source, s.symbol, s.kind, s.id)
 RETURNING t.source, t.symbol, t.kind, o.event_time, t.event_time
 """
-_MINUTE = """
-SELECT * FROM ticks WHERE source = $1 AND symbol = $2 AND kind = $3 AND event_time >= $4 AND event_time < $5
+_MINUTES = """
+SELECT t.* FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS k (source, symbol, kind, start) CROSS JOIN LATERAL (
+    SELECT * FROM ticks
+    WHERE source = k.source AND symbol = k.symbol AND kind = k.kind
+      AND event_time >= k.start AND event_time < k.start + interval '1 minute'
+    OFFSET 0
+) t
 """
 
 
@@ -116,12 +121,10 @@ def _head(day: int, source: str, symbol: str, kind: str, native: str, side: str 
     return len(COLUMNS).to_bytes(2, "big") + b"".join(fields)
 
 
-async def minute(connection: Connection, key: candles.Key) -> list[Tick]:
-    """The stored ticks of one window."""
-    source, symbol, kind, start = key
-    begin = to_datetime(start)
-    rows = await connection.fetch(_MINUTE, source, symbol, kind, begin, begin + timedelta(minutes=1))
-    return [tick(found) for found in rows]
+async def minutes(connection: Connection, windows: Iterable[candles.Key]) -> list[Tick]:
+    """The stored ticks of the windows."""
+    keys = [(source, symbol, kind, to_datetime(start)) for source, symbol, kind, start in sorted(windows)]
+    return [tick(found) for found in await connection.fetch(_MINUTES, *map(list, zip(*keys, strict=True)))]
 
 
 def tick(found: asyncpg.Record) -> Tick:
