@@ -151,7 +151,7 @@ def read(value: bytes | None) -> Run | None:
     """The run of a record's value; None where it is none."""
     try:
         return _decode(value) if value else None
-    except msgspec.MsgspecError:
+    except FAULTS:
         return None
 
 

@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from shared.frames import FAULTS
+
 _SUM_BYTES = 6
 _MAX_CHARACTERS = 1024
 Position = TypeVar("Position")
@@ -36,7 +38,7 @@ def decode(scope: str, text: str, kind: type[Position]) -> Position:
         raise ValueError("is not a cursor that an answer to this query gave; keep the other parameters as they were")
     try:
         return msgspec.msgpack.decode(body, type=kind)
-    except msgspec.DecodeError:
+    except FAULTS:
         raise ValueError("is a cursor of another version; start again without it") from None
 
 

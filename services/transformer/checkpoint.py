@@ -4,6 +4,8 @@ import msgspec
 
 from services.transformer.clocks import Clock
 from shared.events import Count
+from shared.frames import FAULTS
+from shared.records import Record
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -35,6 +37,14 @@ def encode(checkpoint: Checkpoint) -> bytes:
 def decode(value: bytes) -> Checkpoint:
     """The checkpoint of a record's value."""
     return _decode(value)
+
+
+def readable(record: Record) -> bool:
+    """Whether a record is a checkpoint, or the removal of one."""
+    try:
+        return not record.value or decode(record.value) is not None
+    except FAULTS:
+        return False
 
 
 def key(group: str, topic: str, partition: int) -> bytes:

@@ -167,7 +167,9 @@ class Runner:
         metrics.ASSIGNED.set(len(self._consumer.ready))
 
     async def _found(self, reader: Log, partition: TopicPartition) -> Checkpoint | None:
-        record = await reader.latest(CHECKPOINTS, partition.partition, self._key(partition))
+        """The newest checkpoint that can be read: whatever else is under its key is passed over."""
+        key = self._key(partition)
+        record = await reader.latest(CHECKPOINTS, partition.partition, key, checkpoints.readable)
         return checkpoints.decode(record.value) if record and record.value else None
 
     async def _checkpoint(self) -> None:

@@ -19,6 +19,7 @@ from services.writer.sinks.postgres import daily
 from services.writer.sinks.postgres.connection import Connection
 from shared import exchange, symbols
 from shared.errors import Rejected
+from shared.frames import FAULTS
 from shared.runs import DailyRequest
 from shared.settings import Settings
 from shared.telemetry.logs import log
@@ -64,7 +65,7 @@ def asked(request: str) -> tuple[DailyRequest | None, list[str]]:
     try:
         found = msgspec.json.decode(request, type=DailyRequest)
         return found, sorted(set(map(symbols.canonical, found.tickers)))
-    except (msgspec.MsgspecError, Rejected):
+    except (*FAULTS, Rejected):
         return None, []
 
 

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from shared import events
+from shared.frames import FAULTS
 from shared.records import Record
 from shared.topics import Topic
 
@@ -128,7 +129,7 @@ def _one_by_one(read: pa.Schema, values: Sequence[bytes | None]) -> pa.Table:
         try:
             row = msgspec.json.decode(value or b"{}")
             pa.Table.from_pylist([row], schema=read)
-        except (msgspec.DecodeError, pa.ArrowException, TypeError, AttributeError, OverflowError):
+        except (*FAULTS, pa.ArrowException, TypeError, AttributeError, OverflowError):
             row = {}
         rows.append(row)
     return pa.Table.from_pylist(rows, schema=read)

@@ -1,7 +1,7 @@
 """Reads partitions by offset, outside any consumer group."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from types import TracebackType
 
 from aiokafka import AIOKafkaConsumer
@@ -80,14 +80,20 @@ class Log:
             if records := [record for record in polled.get(tp, []) if start <= record.offset < end]:
                 yield records
 
-    async def latest(self, topic: Topic, partition: int, key: bytes) -> Record | None:
-        """The newest record of `key` in a compacted partition, found from the end backwards in growing steps."""
+    async def latest(
+        self,
+        topic: Topic,
+        partition: int,
+        key: bytes,
+        readable: Callable[[Record], bool] = lambda record: True,
+    ) -> Record | None:
+        """The newest readable record of `key` in a compacted partition, found from the end backwards in growing steps."""
         first, end = (await self.ranges(topic, [partition]))[partition]
         upto, step = end, _STEP
         while upto > first:
             start, found = max(first, upto - step), None
             async for records in self.read(topic, partition, start, upto):
-                found = next((record for record in reversed(records) if record.key == key), None) or found
+                found = next((one for one in reversed(records) if one.key == key and readable(one)), None) or found
             if found is not None:
                 return found
             upto, step = start, step * 4

@@ -37,7 +37,7 @@ class Quality:
         self._rules, self._epoch = rules, at.epoch
         self.clocks: dict[str, Clock] = {}
         self.next_offset = at.next_offset
-        self._state = State() if bytes(at.state) == b"null" else _state(at.state)
+        self._state = _restored(at.state)
         self._streams = sum(map(len, self._state.markets.values()))
         self._faults: list[Fault] = []
 
@@ -108,6 +108,14 @@ class Quality:
         state.markets = {symbol: market for symbol, market in state.markets.items() if market.streams}
         self._streams = sum(map(len, state.markets.values()))
         return told
+
+
+def _restored(state: msgspec.Raw) -> State:
+    """The state of a checkpoint; what cannot be read begins anew."""
+    try:
+        return State() if bytes(state) == b"null" else _state(state)
+    except FAULTS:
+        return State()
 
 
 def _decode(records: Sequence[Record]) -> list[TickRecord]:

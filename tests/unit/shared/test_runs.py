@@ -42,7 +42,10 @@ def test_a_record_gives_the_run_again(run: Run) -> None:
 
 
 def test_what_is_no_run_is_none() -> None:
-    assert [runs.read(value) for value in (None, b"", b"{}", b"\xff", b'{"type":"other"}')] == [None] * 5
+    no_text = b'{"type":"run","run_id":"\xff"}'
+    deep = b'{"type":"run","request":{"a":' + b"[" * 100_000
+    values = (None, b"", b"{}", b"\xff", b'{"type":"other"}', no_text, deep)
+    assert [runs.read(value) for value in values] == [None] * len(values)
 
 
 @given(st.lists(STATES, min_size=1, max_size=5), st.randoms())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.transformer.checkpoint import Checkpoint, decode, encode, key, resume, start
+from services.transformer.checkpoint import Checkpoint, decode, encode, key, readable, resume, start
 from services.transformer.clocks import Clock
 from shared.events import Count
+from shared.records import Stored
 
 FOUND = Checkpoint(
     epoch=5, next_offset=100, replay_from=80, swept_at=90,
@@ -73,3 +75,10 @@ def test_a_checkpoint_of_an_earlier_version_is_read() -> None:
 
 def test_each_group_and_partition_has_a_key_of_its_own() -> None:
     assert key("transformer", "market.raw.v1", 7) == b"transformer|market.raw.v1|7"
+
+
+@pytest.mark.parametrize("value", [b"junk", b"{}", b'{"epoch":"\xff"}', b"[" * 100_000, b'{"epoch":1,"next_offset":"x"}'])
+def test_what_is_no_checkpoint_is_passed_over(value: bytes) -> None:
+    assert not readable(Stored(0, 0, 0, b"key", value, ()))
+    assert readable(Stored(0, 0, 0, b"key", encode(FOUND), ()))
+    assert readable(Stored(0, 0, 0, b"key", None, ()))
