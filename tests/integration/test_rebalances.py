@@ -2,15 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
+
+import pytest
 
 from services.transformer import checkpoint as checkpoints
 from services.transformer.__main__ import ticks
+from services.transformer.outputs import Output
+from services.transformer.protocol import Transform
 from services.transformer.runner import Runner
-from shared.bus import Log, Producer, TopicPartition
+from shared.bus import Log, Producer, TopicPartition, admin
 from shared.bus.consumer import Consumer
 from shared.partitioning import partition
+from shared.records import Record
 from shared.settings import Kafka, Settings
 from shared.telemetry.probes import Health
 from shared.topics import CHECKPOINTS, MARKET_RAW, TICKS, TOPICS
@@ -100,6 +105,52 @@ async def test_a_checkpoint_that_moves_while_positions_are_read_is_no_other_logs
             found = await published(kafka_settings)
             stop.set()
     assert b"[%d," % epoch in found or b'"epoch":%d' % epoch in found
+
+
+class Sluggish:
+    """A transform whose records take long."""
+
+    def __init__(self, transform: Transform) -> None:
+        self._transform = transform
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._transform, name)
+
+    def step(self, records: Sequence[Record]) -> list[Output]:
+        """As ever, after 0.4 s a record."""
+        time.sleep(0.4 * len(records))
+        return self._transform.step(records)
+
+
+async def test_a_slow_batch_does_not_cost_the_membership(kafka_settings: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight seconds of work are polled at once; the session lasts six."""
+    monkeypatch.setattr("services.transformer.runner.STEP_RECORDS", 5)
+    make = ticks(Settings())[MARKET_RAW.name]
+    runner = Runner(
+        kafka_settings,
+        {MARKET_RAW.name: lambda number, at: Sluggish(make(number, at))},  # type: ignore[dict-item, return-value]
+        Health(),
+        group="transformer",
+        checkpoint_seconds=0.2,
+    )
+    number = partition(KEY, MARKET_RAW.partitions)
+    async with Producer(kafka_settings, client_id="test") as producer:
+        for _ in range(20):
+            producer.add(MARKET_RAW, number, KEY, FRAME)
+        await producer.flush()
+    stop = asyncio.Event()
+    consumer = vars(runner)["_consumer"]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(runner.run(stop))
+        async with asyncio.timeout(60):
+            while not consumer.ready:  # noqa: ASYNC110 nobody reports it
+                await asyncio.sleep(0.05)
+            generation, done = consumer.generation, 0
+            while done < 20:
+                await asyncio.sleep(0.2)
+                done = (await admin.committed(kafka_settings, "transformer", [MARKET_RAW])).get((MARKET_RAW.name, number), (0, ""))[0]
+        assert consumer.generation == generation
+        stop.set()
 
 
 def settled(runner: Runner, shaken: Shaken) -> bool:
