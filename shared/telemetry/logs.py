@@ -4,7 +4,8 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import structlog
 
@@ -15,6 +16,24 @@ _ADDRESS = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
 _GIVEN = re.compile(rf"((?:{'|'.join(SECRET)})\w*[=:]\s*)[^\s&,;'\"]+", re.IGNORECASE)
 
 _logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+class _Lossy:
+    """A stream that drops what it cannot write: a full disk under a log must not end the work that is logged."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """The text's length, written or not."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """As far as it can."""
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def configure(service: str, level: str) -> None:
@@ -28,7 +47,7 @@ def configure(service: str, level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, _redact, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Lossy(sys.stderr)),  # type: ignore[arg-type]
     )
     global _logger
     _logger = structlog.get_logger().bind()  # made once: what is below the level then costs next to nothing

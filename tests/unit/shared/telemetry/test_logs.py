@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +41,17 @@ def test_every_line_is_json_and_an_exception_s_text_is_redacted_too() -> None:
     assert [line["service"] for line in lines] == ["t", "t"]
     assert "hunter2" not in done.stderr
     assert HIDDEN in lines[0]["exception"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
+def test_a_full_disk_under_the_log_ends_nothing() -> None:
+    program = """
+from shared.telemetry import logs
+logs.configure("test", "info")
+for _ in range(1000):
+    logs.log().info("a line", text="x" * 100)
+print("went on")
+"""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, text=True, check=False, timeout=60)
+    assert done.stdout == "went on\n"
