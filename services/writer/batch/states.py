@@ -9,6 +9,7 @@ from services.writer.batch.reading import read
 from shared import runs
 from shared.events import Flag, Hole, Run, SourceRecord, SourceState
 from shared.records import Record
+from shared.runs import newest
 
 _flag = msgspec.json.Decoder(Flag).decode
 _source = msgspec.json.Decoder(SourceRecord).decode
@@ -22,7 +23,7 @@ def take_runs(batch: Batch, place: Place, records: Sequence[Record]) -> None:
             continue  # the fetcher's concern: the run's end comes as a Run
         if record.value and (run := read(batch, place, record, _run)):
             known = batch.runs.get(run.run_id, run)
-            batch.runs[run.run_id] = msgspec.structs.replace(run, result=run.result or known.result)
+            batch.runs[run.run_id] = msgspec.structs.replace(newest(run, known), result=run.result or known.result)
 
 
 def take_sources(batch: Batch, place: Place, records: Sequence[Record]) -> None:

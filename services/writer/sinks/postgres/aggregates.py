@@ -49,6 +49,11 @@ class Table:
         return f"{self._insert} {', '.join(f'{name} = excluded.{name}' for name in self.values)}, live = coalesce(a.live, excluded.live)"
 
     @cached_property
+    def added(self) -> str:
+        """INSERT partials where nothing is stored."""
+        return self._insert.removesuffix("UPDATE SET") + "NOTHING"
+
+    @cached_property
     def _insert(self) -> str:
         types = {**self.key, **self.values, "live": "text"}
         columns = ", ".join(types)
@@ -89,6 +94,18 @@ async def refold(connection: Connection, table: Table, keys: Iterable[Key], fold
         await connection.execute(sql, *table.columns(emptied))
     if folded:
         await _put(connection, table, table.refolded, folded.values(), live)
+
+
+async def lock(connection: Connection, table: Table, keys: Iterable[Key], partials: Iterable[Any] = ()) -> None:
+    """Waits for other transactions that change the windows: what is read of them, or of their events, afterwards misses nothing.
+
+    Call it before the events of windows are read to be refolded; `partials` of windows that may not be stored yet take their place.
+    """
+    if given := list(partials):
+        await _put(connection, table, table.added, given, set())
+    order = ", ".join(f"a.{name}" for name in table.key)
+    sql = f"SELECT FROM {table.name} a JOIN {table.keys()} ON {table.of('a')} = {table.of('k')} ORDER BY {order} FOR UPDATE OF a"
+    await connection.execute(sql, *table.columns(keys))
 
 
 async def _put(connection: Connection, table: Table, sql: str, partials: Iterable[Any], live: set[Key]) -> set[Key]:

@@ -73,6 +73,12 @@ ORDER BY c.source, c.symbol, c.kind, c.start
 """
 
 
+_LOCK = f"""
+SELECT FROM candles c JOIN {_KEYS} ON (c.source, c.symbol, c.kind, c.start) = (k.source, k.symbol, k.kind, k.start)
+ORDER BY c.source, c.symbol, c.kind, c.start FOR UPDATE OF c
+"""
+
+
 async def merge(connection: Connection, partials: Iterable[Candle], live: set[Key]) -> set[Key]:
     """Merges partials of distinct new ticks, sorted by key; `live` are those a live source touched on time. Closing is `reclose`'s.
 
@@ -95,6 +101,11 @@ async def refold(connection: Connection, keys: Iterable[Key], folded: Mapping[Ke
 async def hold(connection: Connection, run: str, keys: Iterable[Key]) -> None:
     """An unfinished run has touched these candles."""
     await connection.execute(_HOLD, *_key_columns(keys), run)
+
+
+async def lock(connection: Connection, keys: Iterable[Key]) -> None:
+    """Waits for other transactions that change the candles: what is read of them afterwards is the newest until this one ends."""
+    await connection.execute(_LOCK, *_key_columns(keys))
 
 
 async def reclose(connection: Connection, keys: Iterable[Key]) -> None:

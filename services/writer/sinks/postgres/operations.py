@@ -30,6 +30,7 @@ async def store(connection: Connection, events: Mapping[str, ServiceEvent], coun
         ended = await aggregates.merge(connection, TABLE, folded.values(), _on_time(stored))
     await _hold(connection, stored)
     if replaced:
+        await aggregates.lock(connection, TABLE, replaced, fold([event for event in events.values() if key(event) in replaced]).values())
         held = [event for window in sorted(replaced) for event in await service_events.minute(connection, window)]
         await aggregates.refold(connection, TABLE, replaced, fold(held), _on_time(held))
     if touched := folded.keys() | replaced:
@@ -46,6 +47,7 @@ async def settle(connection: Connection, cluster: str, batch: Batch, counts: Cou
     ended = await aggregates.due(connection, TABLE, cluster, OPS_EVENTS.name, partitions) if partitions else {}
     if not ended:
         return
+    await aggregates.lock(connection, TABLE, ended)
     await aggregates.close_live(connection, TABLE, ended)
     await aggregates.reclose(connection, TABLE, ended)
     stored = {TABLE.identity(found): found for found in await aggregates.read(connection, TABLE, ended)}
@@ -56,6 +58,7 @@ async def settle(connection: Connection, cluster: str, batch: Batch, counts: Cou
 async def release(connection: Connection, run: str) -> None:
     """The minutes that only this run held open are closed."""
     if released := await aggregates.release(connection, TABLE, run):
+        await aggregates.lock(connection, TABLE, released)
         await aggregates.reclose(connection, TABLE, released)
         await tell(connection, released)
 

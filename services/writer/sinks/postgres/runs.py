@@ -12,20 +12,25 @@ from shared.time import from_datetime, to_datetime
 from shared.topics import derived
 
 FINAL = ("finished", "failed")
+RECORDED = ("published", *FINAL)  # of records: `shared.runs.FINAL`
 
 _PLACEHOLDER = """
 INSERT INTO runs (run_id, run_kind, status, source, requested_at, updated_at, request)
 SELECT r, split_part(r, '-', 1), 'running', '', '-infinity', '-infinity', '{}' FROM unnest($1::text[]) AS u (r) ORDER BY r
 ON CONFLICT DO NOTHING
 """
-_LOCK = "SELECT run_id, status FROM runs WHERE run_id = ANY($1) ORDER BY run_id FOR UPDATE"
+_LOCK = "SELECT run_id, ended FROM runs WHERE run_id = ANY($1) ORDER BY run_id FOR UPDATE"
+# The order of records is that of `shared.runs.newest`: a final one holds, then the later attempt, whatever the clocks of their fetchers.
+# The store's own end has no attempt of its own, so of two final ones the later holds.
 _UPDATE = """
-UPDATE runs SET run_kind = $2, source = $3, requested_at = $4, updated_at = $5, request = $6, sent = $7, bytes_read = $8,
+UPDATE runs SET run_kind = $2, source = $3, requested_at = $4, updated_at = $5, request = $6, sent = greatest(sent, $7), bytes_read = $8,
     bytes_total = $9, attempts = $10,
     message = CASE WHEN $11 = '' AND status IN ('finished', 'failed') THEN message ELSE $11 END,
     status = CASE WHEN status IN ('finished', 'failed') THEN status ELSE $12 END,
     finished_at = CASE WHEN $12 = 'failed' AND finished_at IS NULL THEN $5 ELSE finished_at END, views_at = NULL
-WHERE run_id = $1 AND updated_at <= $5
+WHERE run_id = $1 AND (updated_at = '-infinity' OR CASE
+    WHEN $12 = ANY($13) THEN status <> ALL($13) OR (attempts, updated_at) <= ($10, $5)
+    ELSE status <> ALL($13) AND (attempts, sent, updated_at) <= ($10, $7, $5) END)
 """
 # A run's end may be stored before its last result, and what the store says of that end has none: neither takes a result away.
 _RESULT = "UPDATE runs SET result = $2, views_at = NULL WHERE run_id = $1 AND (result = '{}' OR updated_at <= $3)"
@@ -37,18 +42,18 @@ SELECT run, bool_or(status = 'aborted') AS aborted FROM run_markers
 WHERE run = ANY($1) GROUP BY run HAVING count(*) >= max(expected)
 """
 _FINISH = """
-UPDATE runs SET status = CASE WHEN $2 THEN 'failed' ELSE 'finished' END, finished_at = clock_timestamp(), sent = greatest(sent, $3),
-    message = CASE WHEN message = '' THEN $4 ELSE message END, views_at = NULL
-WHERE run_id = $1 AND status <> 'finished' RETURNING *
+UPDATE runs SET status = CASE WHEN $2 THEN 'failed' ELSE 'finished' END, finished_at = coalesce(finished_at, clock_timestamp()),
+    sent = greatest(sent, $3), message = CASE WHEN message = '' THEN $4 ELSE message END, views_at = NULL, ended = source <> ''
+WHERE run_id = $1 AND NOT ended RETURNING *
 """
 _RELEASE = "DELETE FROM candle_runs WHERE run = $1 RETURNING source, symbol, kind, start"
 
 
-async def lock(connection: Connection, runs: Collection[str]) -> dict[str, str]:
-    """Takes the rows of the runs, made where they are missing, in order; returns their states."""
+async def lock(connection: Connection, runs: Collection[str]) -> dict[str, bool]:
+    """Takes the rows of the runs, made where they are missing, in order; returns which have ended with all that follows."""
     wanted = sorted(runs)
     await connection.execute(_PLACEHOLDER, wanted)
-    return {row["run_id"]: row["status"] for row in await connection.fetch(_LOCK, wanted)}
+    return {row["run_id"]: row["ended"] for row in await connection.fetch(_LOCK, wanted)}
 
 
 async def unfinished(connection: Connection, runs: Collection[str]) -> set[str]:
@@ -63,6 +68,7 @@ async def update(connection: Connection, runs: Mapping[str, Run]) -> None:
         await connection.execute(
             _UPDATE, run_id, run.run_kind, run.source, to_datetime(run.requested_at), to_datetime(run.updated_at),
             msgspec.json.encode(run.request).decode(), run.sent, run.bytes_read, run.bytes_total, run.attempts, run.message, run.status,
+            RECORDED,
         )  # fmt: skip
         if run.result:
             await connection.execute(_RESULT, run_id, msgspec.json.encode(run.result).decode(), to_datetime(run.updated_at))

@@ -223,6 +223,7 @@ class PostgresSink:
         for run in sorted(await runs.unfinished(connection, by_run.keys())) if by_run else ():
             await candles.hold(connection, run, by_run[run])
         if replaced:
+            await candles.lock(connection, replaced)
             held = await ticks.minutes(connection, replaced)
             on_time = {key(tick) for tick in held if tick.run is None and not tick.late}
             await candles.refold(connection, replaced, fold(held), on_time)
@@ -246,6 +247,7 @@ class PostgresSink:
         ended = await closings.due(connection, self._cluster, partitions)
         if not ended:
             return
+        await candles.lock(connection, ended)
         await candles.close_live(connection, ended)
         await candles.reclose(connection, ended)
         stored = {candles.key(candle): candle for candle in await candles.read(connection, ended)}
@@ -253,17 +255,18 @@ class PostgresSink:
         await outbox.put(connection, [outbox.candle(found) for found in again])
 
     async def _end_runs(self, connection: Connection, batch: Batch, touched: set[str]) -> None:
-        states = await runs.lock(connection, touched)
+        has_ended = await runs.lock(connection, touched)
         await runs.update(connection, batch.runs)
         await runs.mark(connection, batch.markers)
         said = {marker.run: marker for marker, _ in batch.markers}
         for run, aborted in sorted((await runs.complete(connection, touched)).items()):
-            if states[run] == "finished":
+            if has_ended[run]:
                 continue
             marker = said.get(run)
             sent, message = (marker.sent, marker.message) if marker else (0, "")
             ended, released = await runs.finish(connection, run, aborted=aborted, sent=sent, message=message)
             if released:
+                await candles.lock(connection, released)
                 await candles.reclose(connection, released)
                 await outbox.put(connection, [outbox.candle(found) for found in await candles.read(connection, released)])
             await operations.release(connection, run)
