@@ -55,7 +55,7 @@ class DeadLetter(NamedTuple):
     @property
     def rows(self) -> RowKind | None:
         """The kind of run that replays it; None where its bytes were not kept whole, and for control records."""
-        if self.reason in ("too_large", "expired", "unstorable") or header(self.record.headers, "rejected_ce_type") is not None:
+        if self.reason in ("too_large", "expired", "unstorable", "skipped") or header(self.record.headers, "rejected_ce_type") is not None:
             return None
         if self.origin.startswith(OPS_RAW.name):
             return "events"

@@ -21,6 +21,7 @@ Reason = Literal[
     "too_large",
     "expired",
     "unstorable",
+    "skipped",  # by an operator
     "bad_row",
     "exception",  # the code that read it raised something else than a rejection: its traceback is in the log
 ]

@@ -104,6 +104,14 @@ ALERTS = (
         "a partition is not archived, since its log ends before its archive",
     ),
     Alert(
+        "WorkRepeats",
+        f"max by (service, loop) ({n(m.RETRYING)}) > {{t}}",
+        "600",
+        "1m",
+        "page",
+        "{{ $labels.service }} repeats failing work in its loop {{ $labels.loop }}",
+    ),
+    Alert(
         "NoData",
         f"min(time() - max by (source) ({n(m.HEARD)}) - max by (source) ({n(m.INTERVAL)})) > {{t}}",
         "30",

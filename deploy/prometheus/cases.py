@@ -88,6 +88,12 @@ CASES = (
     Case("ArchiveUnavailable", {_retries("archive"): once(30, 2)}, title="two retries"),
     Case("ArchiveRefused", {_service(m.ARCHIVE_REFUSED, "archiver"): steady(1)}, ({"service": "archiver"},)),
     Case("ArchiveRefused", {_service(m.ARCHIVE_REFUSED, "archiver"): steady(0)}, title="none"),
+    Case(
+        "WorkRepeats",
+        {n(m.RETRYING) + '{service="writer", loop="writer"}': steady(700)},
+        ({"service": "writer", "loop": "writer"},),
+    ),
+    Case("WorkRepeats", {n(m.RETRYING) + '{service="writer", loop="writer"}': steady(500)}, title="not that long yet"),
     Case("BreakerOpen", {n(m.BREAKERS) + '{source="coincap"}': steady(1)}, ({"source": "coincap"},), at="14m"),
     Case("BreakerOpen", {n(m.BREAKERS) + '{source="coincap"}': f"1x20 0x{MOMENTS - 20}"}, title="it was closed again", at="14m"),
     Case("PriceFrozen", {_flag("frozen"): steady(2), _flag("diverging"): steady(0)}, ({"source": "kraken"},)),

@@ -87,6 +87,16 @@ class Machine:
             self.next_offset = records[at - 1].offset + 1
         return out
 
+    def skip(self, record: Record, why: str) -> list[Output]:
+        """The dead letter of a record that is not read."""
+        if record.offset < self.next_offset:
+            return []
+        finished = self._tallies.enter(record.offset)
+        out = [outputs.tally(finished)] if finished else []
+        out += self._refused(record, Rejected("skipped", why))
+        self.next_offset = record.offset + 1
+        return out
+
     def _advance(self, records: Sequence[Record], at: int, out: list[Output]) -> int:
         """Lets the flow take what it can the fast way; returns the index of the first record that it did not."""
         block_end = (self._tallies.block + 1) * BLOCK

@@ -33,6 +33,9 @@ class Transform(Protocol):
     def step(self, records: Sequence[Record]) -> list[Output]:
         """Takes records in offset order and returns what they give."""
 
+    def skip(self, record: Record, why: str) -> list[Output]:
+        """Sets the next record aside, unread, as an operator decided; nothing where it is done already."""
+
     def tally(self) -> list[Output]:
         """Counts not published yet."""
 

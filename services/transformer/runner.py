@@ -22,6 +22,7 @@ from shared.bus.producer import Entry
 from shared.errors import Unavailable
 from shared.records import Record, header
 from shared.settings import Kafka
+from shared.skips import Skips, of, split
 from shared.telemetry import metrics, traces
 from shared.telemetry.follow import followed, raw
 from shared.telemetry.logs import log
@@ -49,6 +50,7 @@ class Runner:
         self._states: dict[TopicPartition, Transform] = {}
         self._done: dict[TopicPartition, int] = {}
         self._ids: dict[TopicPartition, str] = {}  # of the log that a state is of
+        self._skips: dict[TopicPartition, Skips] = {}
         self._generation = 0
         self._due = 0.0
         self.connected = False
@@ -97,7 +99,7 @@ class Runner:
         if (state := self._states.get(partition)) is None:
             return
         before, begun = state.next_offset, time.time_ns()
-        self._add(state.step(records))
+        self._take(partition, state, records)
         self._report(partition, state)
         self._follow(partition, before, state)
         if traces.on():
@@ -106,6 +108,18 @@ class Runner:
         await asyncio.sleep(YIELD_SECONDS if slow else 0)  # heartbeats get their turn
         if slow:
             await self._checkpoint()
+
+    def _take(self, partition: TopicPartition, state: Transform, records: Sequence[Record]) -> None:
+        aside = self._skips.get(partition)
+        if not aside:
+            self._add(state.step(records))
+            return
+        for run, skipped in split(records, aside):
+            self._add(state.step(run))
+            if skipped is not None:
+                why = aside[skipped.offset].why
+                log().warning("a record is skipped", partition=str(partition), offset=skipped.offset, why=why)
+                self._add(state.skip(skipped, why))
 
     def _observe(self, records: int) -> None:
         if records:
@@ -150,6 +164,7 @@ class Runner:
         self._consumer.restart(self._consumer.ready)  # those that were initialised while the group decided anew
         self._states.clear()
         self._done.clear()
+        self._skips.clear()
         metrics.WATERMARK.clear()
 
     async def _initialise(self) -> None:
@@ -161,6 +176,7 @@ class Runner:
         async with Log(self._kafka) as reader:
             found = {tp: await self._found(reader, tp) for tp in wanted}
             ranges = await self._consumer.range(wanted)  # after the checkpoints: none is beyond its end
+            skips = await reader.skips({partition.partition for partition in wanted})
             for partition in wanted:
                 kept, now = found[partition], time.time_ns() // 1_000_000
                 at, hole = checkpoints.resume(kept, *ranges[partition], now, ids[topic(partition)])
@@ -170,7 +186,9 @@ class Runner:
                     await self._producer.flush()
                 if partition not in self._consumer.uninitialised:
                     return  # rebalanced meanwhile
-                state = self._states[partition] = self._makes[self._consumer.topic_of(partition)](partition.partition, at)
+                name = topic(partition)
+                self._skips[partition] = of(skips, name, partition.partition, at.replay_from)
+                state = self._states[partition] = self._makes[name](partition.partition, at)
                 if hole:
                     log().error("the log lost records before they were read", partition=str(partition), first=hole[0], next=hole[1])
                     self._add(state.lost(*hole))

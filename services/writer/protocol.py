@@ -49,8 +49,11 @@ class Sink(Protocol):
         Raises `Refused`.
         """
 
-    async def reject(self, place: Place, record: Record, message: str) -> None:
-        """Stores a dead letter in the place of a record that is refused by itself, and moves on; raises `Fenced` or `Unavailable`."""
+    async def reject(self, place: Place, record: Record, message: str, reason: str = ...) -> None:
+        """Stores a dead letter in the place of a record, and moves on; raises `Fenced` or `Unavailable`.
+
+        The record is refused by itself, unless another reason is given.
+        """
 
     def forget(self, places: Collection[Place]) -> None:
         """Drops what is remembered of partitions that are gone or to be read anew."""

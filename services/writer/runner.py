@@ -11,11 +11,12 @@ from services.writer.halving import Halving
 from services.writer.protocol import Fenced, Refused, Sink, Write
 from shared import tasks
 from shared.backoff import delay
-from shared.bus import TopicPartition
+from shared.bus import Log, TopicPartition
 from shared.bus.consumer import Consumer
 from shared.errors import Unavailable
 from shared.records import Record
 from shared.settings import Kafka
+from shared.skips import REASON, Skips, of
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
@@ -30,7 +31,9 @@ class Runner:
     def __init__(self, kafka: Kafka, sink: Sink, health: Health, *, group: str, batch_records: int) -> None:
         self._sink, self._health = sink, health
         self._halving = Halving(sink, batch_records)
+        self._kafka = kafka
         self._consumer = Consumer(kafka, group=group, topics=sink.topics)
+        self._skips: dict[TopicPartition, Skips] = {}
         self._generation = 0
         self._writing: asyncio.Task[None] | None = None
         self.connected = False
@@ -80,6 +83,8 @@ class Runner:
         if self._consumer.uninitialised:
             await self._initialise()
         polled = await self._collect()
+        if any(self._skips.values()):
+            await self._set_aside(polled)
         if not polled or self._consumer.generation != self._generation:
             await self._written()
             if self._consumer.settled and not self._consumer.uninitialised:
@@ -94,6 +99,24 @@ class Runner:
         del polled  # what was made of it is all that is held until it is written
         await self._written()
         self._writing = tasks.start(self._write(write, ends), expected=(Fenced, Refused, Unavailable))
+
+    async def _set_aside(self, polled: dict[TopicPartition, list[Record]]) -> None:
+        """A batch ends before a record that is to be skipped; one that begins with it is a dead letter, and what follows is read again."""
+        for tp in [tp for tp in polled if self._skips.get(tp)]:
+            records, aside = polled[tp], self._skips[tp]
+            at = next((index for index, record in enumerate(records) if record.offset in aside), len(records))
+            if at == len(records) or self._consumer.generation != self._generation:
+                continue
+            if at:
+                polled[tp] = records[:at]
+                self._consumer.seek(tp, records[at].offset)
+                continue
+            await self._written()
+            record = records[0]
+            log().warning("a record is skipped", topic=tp.topic, partition=tp.partition, offset=record.offset, why=aside[record.offset].why)
+            await self._sink.reject(self._place(tp), record, aside[record.offset].why, REASON)
+            self._consumer.seek(tp, record.offset + 1)
+            del polled[tp]
 
     async def _write(self, write: Write, ends: dict[TopicPartition, int]) -> None:
         await write()
@@ -147,8 +170,12 @@ class Runner:
         await self._sink.read({self._place(tp): ids[self._consumer.topic_of(tp)] for tp in wanted})
         logs = await self._consumer.range(wanted)  # after the positions: none is beyond its end
         positions = await self._sink.positions({self._place(tp): span for tp, span in logs.items()})
+        async with Log(self._kafka) as reader:
+            skips = await reader.skips({partition.partition for partition in wanted})
         for partition in wanted:
-            self._consumer.seek(partition, positions[self._place(partition)])
+            place = self._place(partition)
+            self._skips[partition] = of(skips, *place, positions[place])
+            self._consumer.seek(partition, positions[place])
         log().info("partitions taken", partitions=len(wanted))
         metrics.ASSIGNED.set(len(self._consumer.ready))
 

@@ -7,11 +7,13 @@ from types import TracebackType
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
+from shared import skips
 from shared.bus.connection import TopicPartition, client_options
 from shared.errors import Unavailable
+from shared.events import Skip
 from shared.records import Record
 from shared.settings import Kafka
-from shared.topics import DEAD_LETTER_LIMIT, Topic
+from shared.topics import DEAD_LETTER_LIMIT, SKIPS, Topic
 
 _STEP = 500
 
@@ -79,6 +81,12 @@ class Log:
                 raise Unavailable(f"Kafka: {fault!r}") from fault
             if records := [record for record in polled.get(tp, []) if start <= record.offset < end]:
                 yield records
+
+    async def skips(self, partitions: Collection[int]) -> list[Skip]:
+        """What operators have set aside in partitions of these numbers, of any topic; raises `Unavailable`."""
+        spans = await self.ranges(SKIPS, sorted({number % SKIPS.partitions for number in partitions}))
+        read = [self.read(SKIPS, number, first, end) for number, (first, end) in spans.items() if first < end]
+        return list(skips.latest([record for batches in read async for records in batches for record in records]).values())
 
     async def latest(
         self,

@@ -200,6 +200,7 @@ class Skip(msgspec.Struct, frozen=True, tag_field="type", tag="skip"):
     offset: int
     at: int  # us
     why: str
+    archive: bool = False  # the archive leaves it out too
 
 
 RunKind = Literal["prices", "frames", "events", "orders", "replay", "snapshot", "daily", "backfill"]

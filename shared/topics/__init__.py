@@ -90,6 +90,12 @@ TOPICS: Final = (
 STATE: Final = (RUNS, SOURCES, SKIPS, CHECKPOINTS)
 # Where the events of a raw topic go.
 EVENTS_OF: Final = {MARKET_RAW.name: TICKS, TRADING_RAW.name: TRADING_EVENTS, OPS_RAW.name: OPS_EVENTS}
+# The groups whose members read a topic record by record, beside the archive.
+_STORED = (TICKS, CANDLES, FLAGS, OPS_EVENTS, MINUTES, TRADING_EVENTS, DEAD_LETTERS, RUNS, SOURCES)
+READERS: Final = {
+    **dict.fromkeys(EVENTS_OF, ("transformer",)),
+    **{topic.name: ("quality", "postgres") if topic is TICKS else ("postgres",) for topic in _STORED},
+}
 
 
 def derived(raw: str) -> tuple[Topic, Topic]:

@@ -51,6 +51,11 @@ class Quality:
         found, self._faults = self._faults, []
         return found
 
+    def skip(self, record: Record, why: str) -> list[Output]:
+        """It is not judged; the writer keeps its dead letter."""
+        self.next_offset = max(self.next_offset, record.offset + 1)
+        return []
+
     def tally(self) -> list[Output]:
         """What is judged was counted before."""
         return []

@@ -121,9 +121,9 @@ class PostgresSink:
         self._positions.committed(batch.next_offsets, batch.marks)
         stored.tell(time.time())
 
-    async def reject(self, place: Place, record: Record, message: str) -> None:
+    async def reject(self, place: Place, record: Record, message: str, reason: str = REASON) -> None:
         """Stores and publishes a dead letter; the mark moves past the fact, so that a repeat of it is dropped."""
-        rejection, marks = reject(place, record, REASON, message)
+        rejection, marks = reject(place, record, reason, message)
         offsets, marks = {place: record.offset + 1}, {**self._positions.marks, **marks}
         try:
             with judged():

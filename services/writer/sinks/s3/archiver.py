@@ -19,12 +19,13 @@ from shared import tasks
 from shared.archive.layout import Place
 from shared.archive.store import Store
 from shared.backoff import delay
-from shared.bus import TopicPartition
+from shared.bus import Log, TopicPartition
 from shared.bus.admin import cluster_id
 from shared.bus.consumer import Consumer, Stale
 from shared.errors import Unavailable
 from shared.records import Record
 from shared.settings import Settings
+from shared.skips import Skips, of
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
@@ -55,6 +56,7 @@ class Archiver:
         self._generation = self._attempt = 0
         self._pending: dict[TopicPartition, Pending] = {}
         self._places: dict[TopicPartition, Place] = {}
+        self._skips: dict[TopicPartition, Skips] = {}
         self._uploads: dict[TopicPartition, Sent] = {}
         self._refused: dict[TopicPartition, str] = {}
         self._ids: dict[TopicPartition, str] = {}  # of the topic that is archived
@@ -125,6 +127,8 @@ class Archiver:
         if lost := polled.keys() - self._pending.keys():  # passed by, and read again
             log().error("records came of partitions without a position", partitions=[f"{tp.topic}/{tp.partition}" for tp in lost])
             self._consumer.restart(lost)
+        if any(self._skips.values()):
+            polled = {tp: [record for record in records if record.offset not in self._skips.get(tp, ())] for tp, records in polled.items()}
         now = monotonic()
         if polled or any(pending.due(now, self._limits) for pending in self._pending.values()):
             await asyncio.to_thread(self._take, polled, now)
@@ -136,6 +140,8 @@ class Archiver:
         name = {tp: (self._consumer.topic_of(tp), tp.partition) for tp in wanted if self._consumer.topic_of(tp) in ids}
         found = await self._positions.load(name.values())
         logs = await self._consumer.range(list(name))  # after the positions: none is beyond its end
+        async with Log(self._settings.kafka) as reader:
+            skips = await reader.skips({tp.partition for tp in wanted})
         if self._consumer.generation != self._generation:
             return
         self._attempt = 0
@@ -150,6 +156,8 @@ class Archiver:
             self._ids[tp] = topic_id
             self._places[tp] = self._positions.place(name[tp])
             self._pending[tp] = Pending(_TOPICS[name[tp][0]], start, hour)
+            left_out = [skip for skip in skips if skip.archive]
+            self._skips[tp] = of(left_out, *name[tp], start)
             self._consumer.seek(tp, max(first, start))
             if ahead:
                 self._uploads[tp] = Sent(tasks.start(self._adopt(tp, start), expected=(Stale, Unavailable)), None, start)
