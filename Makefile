@@ -6,7 +6,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --system-certs --universal --python-vers
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status daily example test check bench fmt lock clean
+.PHONY: help up down status daily example test check soak bench fmt lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ check: $(STAMP) ## Check format, lint, types and the layers
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+soak: $(STAMP) ## Run a stack under hostile input for MINUTES=20: it stays fresh, flat and balanced
+	$(BIN)/python -m tests.system.soak --minutes $(or $(MINUTES),20)
 
 bench: $(STAMP) ## Run the benchmarks
 	$(BIN)/python -m bench

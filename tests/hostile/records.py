@@ -11,7 +11,7 @@ import msgspec
 from shared.events import Closed, Connection, Heartbeat, Marker, Origin, Trade
 from shared.records import TAPE_PAGE, Row, cloud_event
 from shared.time import SECOND
-from shared.topics import CHECKPOINTS, DEAD_LETTERS, MARKET_RAW, OPS_RAW, TRADING_RAW, Topic
+from shared.topics import CHECKPOINTS, DEAD_LETTERS, MARKET_RAW, OPS_RAW, SKIPS, TRADING_RAW, Topic
 from tests.hostile import mutations, samples, values
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -58,6 +58,8 @@ def derived(random: Random, topic: Topic, now_ms: int) -> Hostile:
         return _letter(random, at)
     if topic is CHECKPOINTS:
         return Hostile(b"transformer|market.raw.v1|3", mutations.mutated(random, samples.CHECKPOINT), (), at)
+    if topic is SKIPS:
+        return Hostile(b"market.raw.v1|3|1000000000000", mutations.mutated(random, samples.SKIP), (), at)
     event = random.choice(samples.DERIVED[topic])
     value = mutations.mutated(random, samples.encode(event))
     key = values.text(random) if not random.randrange(6) else b"key"

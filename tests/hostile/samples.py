@@ -96,6 +96,7 @@ MARKET: tuple[tuple[bytes, bytes], ...] = (
 CHECKPOINT = (
     b'{"epoch":5,"next_offset":7,"replay_from":6,"log_time":5,"clocks":{"binance":{"max_event":1}},"counts":[["binance","",0,1,0,0]]}'
 )
+SKIP = b'{"type":"skip","topic":"market.raw.v1","partition":3,"offset":1000000000000,"at":1767623400000000,"why":"w"}'
 PRICES = (
     b"trade_id,price,quantity,time,is_buyer_maker,symbol=BTC-USDT,zone=UTC\n553287559,39432.48,0.000263,%d,true" % MS,
     b"time,bid,ask,symbol,zone=America/New_York\n2026-01-05 09:30:00,1.5,2.5,BTC-USD",
