@@ -23,10 +23,10 @@ VALUES ('k', 't', 0, 1, 0, 'binance', 'a', '2021-01-08T00:00:00Z', 9, 5, 2, 0),
        ('k', 't', 1, 1, 0, 'binance', 'a', '2021-01-08T00:00:00Z', 9, 2, 1, 0),
        ('k', 't', 1, 1, 0, 'binance', '', '2021-01-08T00:00:00Z', 9, 90, 1, 0);
 INSERT INTO dead_letters (cluster, partition, "offset", origin, source, run, line, reason, message, received_at, sample)
-VALUES ('k', 0, 0, '1/0/0/0', 'binance', 'a', 3, 'bad_price', 'm', now(), ''),
-       ('k', 0, 1, '1/0/1/0', 'binance', 'a', 4, 'bad_price', 'm', now(), ''),
-       ('k', 0, 2, '1/0/2/0', 'binance', 'a', 5, 'bad_row', 'm', now(), ''),
-       ('k', 0, 3, '1/0/3/0', 'binance', 'b', 5, 'bad_row', 'm', now(), '')"""
+VALUES ('k', 0, 0, 'market.raw.v1/1/0/0/0', 'binance', 'a', 3, 'bad_price', 'm', now(), ''),
+       ('k', 0, 1, 'market.raw.v1/1/0/1/0', 'binance', 'a', 4, 'bad_price', 'm', now(), ''),
+       ('k', 0, 2, 'market.raw.v1/1/0/2/0', 'binance', 'a', 5, 'bad_row', 'm', now(), ''),
+       ('k', 0, 3, 'market.raw.v1/1/0/3/0', 'binance', 'b', 5, 'bad_row', 'm', now(), '')"""
 FINISHED = {
     "run_id": "a",
     "run_kind": "prices",
