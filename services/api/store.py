@@ -93,6 +93,11 @@ async def connect(database: Database) -> Store:
             "default_transaction_read_only": "on",
             "statement_timeout": f"{STATEMENT_SECONDS:g}s",
             "idle_in_transaction_session_timeout": "30s",
+            "lock_timeout": f"{STATEMENT_SECONDS:g}s",
+            "tcp_keepalives_idle": "10",
+            "tcp_keepalives_interval": "5",
+            "tcp_keepalives_count": "3",
+            "tcp_user_timeout": "30000",
         },
     )
     return Store(pool, candles, pages)

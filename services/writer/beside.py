@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from services.writer.sinks.postgres.connection import Connection, connect, quiet
+from services.writer.sinks.postgres.connection import FILES_SECONDS, Connection, connect, quiet
+from services.writer.sinks.postgres.pieces import Failed, set_aside
 from shared import tasks
 from shared.backoff import delay
 from shared.errors import Unavailable
@@ -19,6 +20,7 @@ One = Callable[[Connection], Awaitable[bool]]  # does a piece of work; says whet
 async def keep(database: Database, health: Health, loop: str, what: str, one: One, stop: asyncio.Event) -> None:
     """Does `one` until `stop`, as the `loop` of that name in the health; waits out what is unavailable, told as `what`.
 
+    A piece that fails for another reason is set aside, and the next is taken.
     A piece that is not done soon after `stop` is given up: it is there for whoever comes next.
     """
     work = tasks.start(_work(database, health, loop, what, one, stop))
@@ -49,14 +51,31 @@ async def _work(database: Database, health: Health, loop: str, what: str, one: O
 
 
 async def _session(database: Database, health: Health, loop: str, one: One, stop: asyncio.Event) -> None:
-    connection = await connect(database.url.get_secret_value(), database.schema_name)
+    connection = await connect(database.url.get_secret_value(), database.schema_name, idle_seconds=FILES_SECONDS)
     try:
         while not stop.is_set():
             health.beat(loop)
             with quiet():
-                wrote = await one(connection)
+                wrote = await _one(connection, loop, one)
             health.working(loop)
             if not wrote:
                 await asyncio.sleep(IDLE_SECONDS)
     finally:
         connection.terminate()
+
+
+async def _one(connection: Connection, loop: str, one: One) -> bool:
+    """One piece, done or set aside with its reason."""
+    try:
+        return await one(connection)
+    except Failed as fault:
+        log().error("a piece of work is set aside", loop=loop, piece=fault.piece, reason=fault.reason)
+        await set_aside(connection, loop, fault.piece, fault.reason)
+        return True
+
+
+def named(run: str) -> str:
+    """The run's id as a part of a path; raises `ValueError` for one that leads elsewhere."""
+    if "/" in run or run in ("", ".", ".."):
+        raise ValueError(f"{run[:80]!r} is no name of a file")
+    return run

@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from services.writer import days
-from services.writer.beside import keep
+from services.writer.beside import keep, named
 from services.writer.sinks.postgres import daily
 from services.writer.sinks.postgres.connection import Connection
+from services.writer.sinks.postgres.pieces import piece
 from shared import exchange, symbols
 from shared.errors import Rejected
 from shared.frames import FAULTS
@@ -42,16 +43,17 @@ class Files:
             run = await daily.wanted(connection)
             if run is None:
                 return False
-            wanted, tickers = asked(run["request"])
-            count = 0
-            if wanted is not None and run["status"] == "finished":
-                for ticker in tickers:
-                    found = await daily.between(connection, run["source"], ticker, wanted.start, wanted.end)
-                    await asyncio.to_thread(self._write_days, ticker, found)
-                    self._health.beat("files")
-                    count += len(found)
-            await asyncio.to_thread(_write, self._folder / "runs" / f"{run['run_id']}.json", summary(dict(run), wanted, tickers))
-            await daily.written(connection, run["run_id"])
+            with piece(run["run_id"]):
+                wanted, tickers = asked(run["request"])
+                count = 0
+                if wanted is not None and run["status"] == "finished":
+                    for ticker in tickers:
+                        found = await daily.between(connection, run["source"], ticker, wanted.start, wanted.end)
+                        await asyncio.to_thread(self._write_days, ticker, found)
+                        self._health.beat("files")
+                        count += len(found)
+                await asyncio.to_thread(_write, self._folder / "runs" / f"{named(run['run_id'])}.json", summary(dict(run), wanted, tickers))
+                await daily.written(connection, run["run_id"])
         log().info("files of a daily run written", run_id=run["run_id"], days=count)
         return True
 

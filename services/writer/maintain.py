@@ -39,9 +39,10 @@ class Dropped(NamedTuple):
 async def expire(settings: Settings) -> Dropped | None:
     """Drops the days of which nothing was stored for WRITER__RETENTION_DAYS; None where another is at it. Raises `Unavailable`."""
     before = to_datetime(time.time_ns() // 1000 - settings.writer.retention_days * DAY)
-    connection = await connect(settings.database.url.get_secret_value(), settings.database.schema_name)
+    connection = await connect(settings.database.url.get_secret_value(), settings.database.schema_name, holds=True)
     try:
         with quiet():
+            await connection.execute("SET statement_timeout = 0")  # a deletion takes as long as its rows
             if not await retention.turn(connection):
                 return None
             marked = await retention.mark(connection, before)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import asyncpg
 
-from services.writer.sinks.postgres.connection import Connection, quiet
+from services.writer.sinks.postgres.connection import Connection, limits, quiet
 
 FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 7_241_110_001
@@ -19,9 +19,13 @@ async def migrate(url: str, schema: str = "public") -> list[str]:
     """Brings the schema up to date; returns the names applied. Raises `Unavailable`."""
     applied: list[str] = []
     with quiet():
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await asyncpg.connect(url, timeout=10, server_settings=limits())
         try:
+            await connection.execute(
+                "SET statement_timeout = 0; SET lock_timeout = 0"
+            )  # a replica may be migrating, for as long as that takes
             await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+            await connection.execute("SET lock_timeout = '30s'")
             await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
             await connection.execute(f'SET search_path TO "{schema}"')
             await connection.execute(

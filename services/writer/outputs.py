@@ -8,7 +8,7 @@ import asyncio
 import csv
 from collections.abc import Sequence
 from contextlib import ExitStack
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.writer import tables
-from services.writer.beside import keep
+from services.writer.beside import keep, named
 from services.writer.sinks.postgres import outputs
 from services.writer.sinks.postgres.connection import Connection
+from services.writer.sinks.postgres.pieces import piece
 from services.writer.tables import Table
 from shared.archive.store import Store
 from shared.archive.views import Views, uri
@@ -29,6 +30,7 @@ from shared.telemetry.probes import Health
 
 KINDS = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 _MONEY = pa.decimal128(38, 18)
+_PLACES, _ROUNDED = Decimal("1e-18"), Context(prec=60, rounding=ROUND_HALF_EVEN)
 _LARGEST = Decimal(10) ** 20  # what has more digits before the point is null in Parquet; the CSV has it
 
 
@@ -48,13 +50,14 @@ class Outputs:
             run = await outputs.wanted(connection)
             if run is None:
                 return False
-            folder = self._folder / run
-            folder.mkdir(parents=True, exist_ok=True)
-            fills = await self._write(connection, outputs.FILLS, tables.FILLS, run, folder)
-            summary = await self._write(connection, outputs.SUMMARY, tables.SUMMARY, run, folder)
-            paths = [str(self._folder / f"{table.name}.csv") for table in (tables.FILLS, tables.SUMMARY)]
-            uris = await self._copied(run, folder) if self._s3.bucket else [None, None]
-            await outputs.done(connection, run, (fills, summary), (paths[0], paths[1]), (uris[0], uris[1]))
+            with piece(run):
+                folder = self._folder / named(run)
+                folder.mkdir(parents=True, exist_ok=True)
+                fills = await self._write(connection, outputs.FILLS, tables.FILLS, run, folder)
+                summary = await self._write(connection, outputs.SUMMARY, tables.SUMMARY, run, folder)
+                paths = [str(self._folder / f"{table.name}.csv") for table in (tables.FILLS, tables.SUMMARY)]
+                uris = await self._copied(run, folder) if self._s3.bucket else [None, None]
+                await outputs.done(connection, run, (fills, summary), (paths[0], paths[1]), (uris[0], uris[1]))
         log().info("files of a run written", run_id=run, fills=fills, summary=summary)
         return True
 
@@ -116,9 +119,9 @@ class _Files:
 
 
 def _decimal(value: str | None) -> Any:
-    if value is None or abs(found := Decimal(value)) >= _LARGEST:
+    if value is None or (found := Decimal(value)).copy_abs() >= _LARGEST:
         return None
-    return Decimal(value) if found.is_zero() else round(Decimal(value), 18)
+    return found.quantize(_PLACES, context=_ROUNDED)
 
 
 def _point(name: Path, target: Path) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from services.writer import archived
 from services.writer.findings import Finding
 from services.writer.sinks.postgres import proofs
-from services.writer.sinks.postgres.connection import Connection, connect, quiet
+from services.writer.sinks.postgres.connection import FILES_SECONDS, Connection, connect, quiet
 from shared.bus import Log, admin
 from shared.settings import Kafka, Settings
 from shared.topics import EVENTS_OF, TOPICS
@@ -51,7 +51,7 @@ async def _archive(settings: Settings, cluster: str, *, everything: bool) -> lis
 
 async def _store(settings: Settings, cluster: str, since: datetime) -> tuple[list[Finding], str]:
     database = settings.database
-    connection = await connect(database.url.get_secret_value(), database.schema_name)
+    connection = await connect(database.url.get_secret_value(), database.schema_name, idle_seconds=FILES_SECONDS)
     try:
         async with proofs.snapshot(connection):
             return await _proved(connection, settings, cluster, since)

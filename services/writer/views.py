@@ -12,6 +12,7 @@ from services.writer import days, files
 from services.writer.beside import keep
 from services.writer.sinks.postgres import daily, views
 from services.writer.sinks.postgres.connection import Connection
+from services.writer.sinks.postgres.pieces import piece
 from shared import snapshots
 from shared.archive.store import Store
 from shared.archive.views import Views, uri
@@ -43,8 +44,9 @@ class Viewer:
             run = await views.wanted(connection)
             if run is None:
                 return False
-            told = await self._told(connection, store, dict(run))
-            await views.written(connection, run, told)
+            with piece(run["run_id"]):
+                told = await self._told(connection, store, dict(run))
+                await views.written(connection, run, told)
         log().info("views of a run written", run_id=run["run_id"])
         return True
 

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 else:
     Connection = asyncpg.Connection
 COMMAND_SECONDS = 60.0
+IDLE_SECONDS, FILES_SECONDS = 30, 300  # a session may stand still in a transaction; while files are written and uploaded
+# A process that stands still, or a host that is gone without a word, lets go of its locks: an open transaction, a COPY, a network that
+# does not answer, and a wait for another's lock all end, each before COMMAND_SECONDS.
+_LIMITS = {
+    "statement_timeout": "50s",
+    "lock_timeout": "20s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
 
 _UNAVAILABLE = (
     OSError,  # the network; no answer within COMMAND_SECONDS
@@ -58,6 +69,11 @@ def verdict(fault: Exception) -> Unavailable | Refused:
     return TooMuch(said) if isinstance(fault, _TOO_MUCH) else Refused(said)
 
 
+def is_retried(fault: Exception) -> bool:
+    """Whether a later try may not meet the fault again."""
+    return isinstance(fault, (*_UNAVAILABLE, *_TOO_MUCH))
+
+
 @contextmanager
 def judged() -> Iterator[None]:
     """Raises `Unavailable`, `TooMuch` or `Refused` for whatever goes wrong; `Fenced` passes."""
@@ -78,8 +94,18 @@ def quiet() -> Iterator[None]:
         raise Unavailable(f"Postgres: {type(fault).__name__}: {fault}") from fault
 
 
-async def connect(url: str, schema: str) -> Connection:
-    """One connection whose search path is the schema; times are UTC."""
-    settings = {"search_path": schema, "timezone": "UTC", "application_name": "tickplant-writer"}
+def limits(idle_seconds: int = IDLE_SECONDS) -> dict[str, str]:
+    """The timeouts of a session."""
+    return {**_LIMITS, "idle_in_transaction_session_timeout": f"{idle_seconds}s"}
+
+
+async def connect(url: str, schema: str, *, idle_seconds: int = IDLE_SECONDS, holds: bool = False) -> Connection:
+    """One connection whose search path is the schema; times are UTC.
+
+    A session that `holds` a lock of its own also ends when it stands still outside a transaction.
+    """
+    settings = {"search_path": schema, "timezone": "UTC", "application_name": "tickplant-writer", **limits(idle_seconds)}
+    if holds:
+        settings["idle_session_timeout"] = f"{idle_seconds}s"
     with quiet():
         return await asyncpg.connect(url, timeout=10, command_timeout=COMMAND_SECONDS, server_settings=settings)

@@ -13,6 +13,7 @@ import msgspec
 from services.writer.days import SAID, Day, days, span
 from services.writer.sinks.postgres import bars
 from services.writer.sinks.postgres.connection import Connection
+from services.writer.sinks.postgres.pieces import without
 from shared import symbols
 from shared.runs import DailyRequest
 from shared.time import from_datetime, to_datetime
@@ -30,13 +31,14 @@ INSERT INTO daily ({", ".join(_COLUMNS)}) VALUES ({", ".join(f"${n}" for n in ra
 ON CONFLICT (source, symbol, day) DO UPDATE SET ({", ".join(_COLUMNS[3:])}) = ({", ".join("excluded." + name for name in _COLUMNS[3:])})
 """
 _SETTLED = "UPDATE runs SET days = $2 WHERE run_id = $1"
-_WANTED = """
+_WANTED = f"""
 SELECT run_id, source, status, message, requested_at, finished_at, request, result, attempts, days,
        (SELECT coalesce(sum(stored), 0)::bigint FROM ledger WHERE run = run_id) AS stored,
        (SELECT coalesce(sum(duplicate), 0)::bigint FROM ledger WHERE run = run_id) AS duplicate,
        (SELECT coalesce(sum(rejected), 0)::bigint FROM ledger WHERE run = run_id) AS rejected
 FROM runs
-WHERE run_kind = 'daily' AND finished_at IS NOT NULL AND files_at IS NULL AND (status = 'failed' OR days IS NOT NULL)
+WHERE run_kind = 'daily' AND finished_at IS NOT NULL AND files_at IS NULL AND {without("files", "run_id")}
+  AND (status = 'failed' OR days IS NOT NULL)
 ORDER BY requested_at, run_id LIMIT 1
 """
 # Not a lock on the row, which the sink would wait for while files are written.

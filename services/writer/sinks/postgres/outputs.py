@@ -5,10 +5,14 @@ from collections.abc import AsyncIterator, Sequence
 import asyncpg
 
 from services.writer.sinks.postgres.connection import Connection
+from services.writer.sinks.postgres.pieces import without
 from shared.trading.versions import VOID
 
 CHUNK = 2_000
-_NEXT = "SELECT run FROM outputs WHERE written_at IS NULL ORDER BY requested_at, run LIMIT 1 FOR UPDATE SKIP LOCKED"
+_NEXT = f"""
+SELECT run FROM outputs WHERE written_at IS NULL AND {without("outputs", "run")}
+ORDER BY requested_at, run LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
 _DONE = """
 UPDATE outputs SET written_at = now(), fills = $2, summary = $3, fills_path = $4, summary_path = $5,
     fills_uri = $6, summary_uri = $7 WHERE run = $1

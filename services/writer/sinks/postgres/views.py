@@ -10,10 +10,11 @@ from typing import Any
 import asyncpg
 
 from services.writer.sinks.postgres.connection import Connection
+from services.writer.sinks.postgres.pieces import without
 
 _TURN = "SELECT pg_try_advisory_xact_lock(7241110005)"
 # A run whose row was written since it was read is written once more.
-_WANTED = """
+_WANTED = f"""
 SELECT run_id, run_kind, source, status, message, r.requested_at, finished_at, request, result, attempts, days, sent,
        r.xmin::text AS version,
        (SELECT coalesce(sum(stored), 0)::bigint FROM ledger WHERE run = run_id) AS stored,
@@ -21,8 +22,9 @@ SELECT run_id, run_kind, source, status, message, r.requested_at, finished_at, r
        (SELECT coalesce(sum(rejected), 0)::bigint FROM ledger WHERE run = run_id) AS rejected,
        o.fills_path, o.summary_path, o.fills_uri, o.summary_uri
 FROM runs r LEFT JOIN outputs o ON o.run = r.run_id
-WHERE finished_at IS NOT NULL AND views_at IS NULL AND source <> '' AND (o.run IS NULL OR o.written_at IS NOT NULL)
-  AND (status = 'failed' OR ((run_kind <> 'daily' OR days IS NOT NULL) AND (run_kind <> 'snapshot' OR result <> '{}')))
+WHERE finished_at IS NOT NULL AND views_at IS NULL AND {without("views", "r.run_id")} AND source <> ''
+  AND (o.run IS NULL OR o.written_at IS NOT NULL OR NOT {without("outputs", "o.run")})
+  AND (status = 'failed' OR ((run_kind <> 'daily' OR days IS NOT NULL) AND (run_kind <> 'snapshot' OR result <> '{{}}')))
 ORDER BY r.requested_at, run_id LIMIT 1
 """
 _WRITTEN = "UPDATE runs SET views = $3, views_at = now() WHERE run_id = $1 AND xmin::text = $2"
