@@ -32,6 +32,7 @@ RATE = 50  # trades a second of each symbol
 WINDOW_SECONDS = 10.0
 WARM_SECONDS = 20.0  # caches fill and connections are made before memory is taken as flat
 LIMIT_SECONDS = 2.0
+DRAIN_SECONDS = 120.0  # of what is under way when the markets stop
 GROWTH, GROWTH_SHARE = 96 * 2**20, 0.25
 FAULTS = {
     "seed": 1,
@@ -70,7 +71,10 @@ def main() -> int:
         attack = Attack(base, Kafka(bootstrap_servers=f"127.0.0.1:{stack.ports['TICKPLANT_KAFKA_PORT']}"), given.seed)
         rounds = assaults(attack, files.write(Path(folder) / "files", Random(given.seed)), addresses)
         with repeated(lambda: next(rounds)):
-            return judged(stack, base, given.minutes * 60, attack)
+            wrong = judged(stack, base, given.minutes * 60, attack)
+        wrong += proved(stack)
+        print("\n".join(f"FAILED: {what}" for what in wrong) or "passed")
+        return 1 if wrong else 0
 
 
 @contextlib.contextmanager
@@ -129,8 +133,8 @@ def repeated(act: Callable[[], None]) -> Iterator[None]:
         raise faults[0]
 
 
-def judged(stack: Stack, base: str, seconds: float, attack: Attack) -> int:
-    """Watches the stack for so long; returns the exit code."""
+def judged(stack: Stack, base: str, seconds: float, attack: Attack) -> list[str]:
+    """Watches the stack for so long; what is wrong."""
     measured, before, first = Measured(), dict[str, int](), pids(stack)
     began = window = time.monotonic()
     with httpx.Client(base_url=base, timeout=10) as client:
@@ -153,14 +157,22 @@ def judged(stack: Stack, base: str, seconds: float, attack: Attack) -> int:
         if grown > GROWTH and grown > GROWTH_SHARE * before[name]:
             wrong.append(f"{name} grew by {grown / 2**20:.0f} MiB")
     print(f"answers by status {dict(sorted(attack.answers.items()))}; {measured.unanswered} GET /latest without an answer")
-    verified = stack.run("verify")
-    print(verified.stdout.strip())
-    if verified.returncode:
-        wrong.append("verify found a fault")
     if fivehundreds := {status: count for status, count in attack.answers.items() if status >= 500}:
         wrong.append(f"answers of the api's own faults: {fivehundreds}")
-    print("\n".join(f"FAILED: {what}" for what in wrong) or "passed")
-    return 1 if wrong else 0
+    return wrong
+
+
+def proved(stack: Stack) -> list[str]:
+    """Stops the markets and verifies until nothing is under way; what is wrong."""
+    httpx.post(f"http://127.0.0.1:{stack.ports['SIMULATOR__PORT']}/_control/stop", timeout=10).raise_for_status()
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while True:
+        verified = stack.run("verify")
+        waits = "under way" in verified.stdout
+        if not waits or time.monotonic() > deadline:
+            print(verified.stdout.strip())
+            return ["verify found a fault"] * bool(verified.returncode) + ["records stay under way"] * waits
+        time.sleep(5)
 
 
 def sample(client: httpx.Client, measured: Measured) -> None:
