@@ -222,6 +222,31 @@ def test_a_live_candle_is_closed_once_its_ticks_are_stored_and_differences_are_c
     assert query(database_url, "SELECT sum(mismatch) FROM ledger")[0][0] == 1
 
 
+def test_a_closing_waits_for_the_very_tick_that_it_ends_with(configured: Settings, database_url: str) -> None:
+    ticks: list[Tick] = [trade(number, T0 + number) for number in range(3)]
+    ticks.append(msgspec.structs.replace(trade(3, T0 + 3), origin=Origin(1, 0, 2, 1)))  # of the same raw record as the one before
+    live = next(iter(fold(ticks).values()))
+    closings = Partition(CANDLES.name, 0).add(msgspec.structs.replace(live, is_closed=True, last_origin=Origin(1, 0, 2, 1)))
+    log = Partition(TICKS.name, 0)
+
+    async def waiting() -> int:
+        return int((await asyncio.to_thread(query, database_url, "SELECT count(*) FROM closings"))[0][0])
+
+    async def close(sink: PostgresSink) -> None:
+        await write_all(sink, closings)
+        await sink.positions({log.place: (0, len(ticks))})
+        left = []
+        for at, tick in enumerate(ticks):
+            log.add(tick)
+            await store(sink, log.since(at))
+            left.append(await waiting())
+        assert left == [1, 1, 1, 0]
+
+    with_sink(configured, close)
+    assert [candle.is_closed for candle in stored_candles(database_url)] == [True]
+    assert query(database_url, "SELECT coalesce(sum(mismatch), 0) FROM ledger")[0][0] == 0
+
+
 def test_a_run_is_finished_by_its_last_marker_whoever_stores_it(configured: Settings, database_url: str) -> None:
     """Two replicas hold the derived partitions; each stores half of the markers at the same time, again and again."""
     run, at = "prices-1", to_datetime(T0)
