@@ -5,6 +5,7 @@ Invariant: the end of every task by a fault that nobody expects is logged with i
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from shared.backoff import delay
@@ -52,6 +53,21 @@ async def kept(health: Loops, loop: str, work: Callable[[], Awaitable[None]], fa
             attempt = 0
         health.retrying(loop, reason)
         await asyncio.sleep(delay(attempt, cap=LONGEST_PAUSE))
+        attempt += 1
+
+
+async def until_stopped(health: Loops, loop: str, work: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Runs a loop that returns once `stop` is set; one that ends by a fault starts again after a pause."""
+    attempt = 0
+    while not stop.is_set():
+        try:
+            await work(stop)
+            return
+        except Exception as fault:  # noqa: BLE001 its siblings in the process go on, and the service is not ready meanwhile
+            _report(loop, fault)
+            health.retrying(loop, repr(fault))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), delay(attempt, cap=LONGEST_PAUSE))
         attempt += 1
 
 

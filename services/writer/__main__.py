@@ -14,6 +14,7 @@ from shared import settings as settings_module
 from shared.errors import Rejected, Unavailable
 from shared.service import Main, run
 from shared.settings import Settings
+from shared.tasks import until_stopped
 from shared.telemetry.probes import Health
 from shared.time import from_iso, to_datetime
 
@@ -30,14 +31,18 @@ async def store(settings: Settings, health: Health, stop: asyncio.Event) -> None
 
     runner = Runner(settings.kafka, PostgresSink(settings), health, group="postgres", batch_records=settings.writer.batch_records)
     health.add("kafka", runner.fault)
+    loops = {
+        "relay": Relay(settings, health).run,
+        "outputs": Outputs(settings, health).run,
+        "audit": Audit(settings, health).run,
+        "files": Files(settings, health).run,
+    }
+    if settings.s3.bucket:
+        loops["views"] = Viewer(settings, health).run
     async with asyncio.TaskGroup() as group:
         group.create_task(runner.run(stop))
-        group.create_task(Relay(settings, health).run(stop))
-        group.create_task(Outputs(settings, health).run(stop))
-        group.create_task(Audit(settings, health).run(stop))
-        group.create_task(Files(settings, health).run(stop))
-        if settings.s3.bucket:
-            group.create_task(Viewer(settings, health).run(stop))
+        for name, work in loops.items():
+            group.create_task(until_stopped(health, name, work, stop))
 
 
 async def archive(settings: Settings, health: Health, stop: asyncio.Event) -> None:

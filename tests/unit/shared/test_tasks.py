@@ -46,3 +46,24 @@ async def test_a_task_that_ends_by_an_unexpected_fault_is_logged_though_nobody_a
         await asyncio.wait([task])
         await asyncio.sleep(0)
     assert [line["event"] for line in logs] == ["a task ended by a fault"] * reported
+
+
+async def test_a_loop_that_ends_by_a_fault_starts_again_until_it_is_to_stop() -> None:
+    health, stop, third, runs = Health(), asyncio.Event(), asyncio.Event(), 0
+
+    async def work(stop: asyncio.Event) -> None:
+        nonlocal runs
+        runs += 1
+        if runs < 3:
+            raise ValueError("a row nobody foresaw")
+        third.set()
+        await stop.wait()
+
+    with capture_logs() as logs:
+        task = tasks.start(tasks.until_stopped(health, "audit", work, stop))
+        async with asyncio.timeout(5):
+            await third.wait()
+    assert [line["task"] for line in logs] == ["audit", "audit"]
+    assert health._retries._episodes["audit"].attempts == 2
+    stop.set()
+    await asyncio.wait_for(task, 5)
