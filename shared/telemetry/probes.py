@@ -43,6 +43,10 @@ class Health:
     def retrying(self, loop: str, reason: str) -> None:
         """An attempt of the loop has failed and is repeated; call on every failure, before the pause."""
         self._retries.failed(loop, reason, now=time.monotonic(), unix=time.time())
+        self._show(loop)
+
+    def _show(self, loop: str) -> None:
+        """Exports the loop's metric, which is 0 while it works: an alert needs a series that is there before."""
         if loop not in self._shown:
             self._shown.add(loop)
             gauge = m.RETRYING.labels(m.loops.of(loop))
@@ -51,6 +55,7 @@ class Health:
     def working(self, loop: str) -> None:
         """The loop has completed its work or has none; a loop that may fail at the same record again has not."""
         self._retries.worked(loop, time.monotonic())
+        self._show(loop)
 
     def stalled(self) -> dict[str, float]:
         """The loops that have not turned for `STALLED_SECONDS`, with their age."""

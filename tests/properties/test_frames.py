@@ -15,6 +15,7 @@ from shared.aggregations.candles import row
 from shared.errors import Rejected
 from shared.events import Bar, IndexPrice, MarketInfo, Quote, Trade
 from shared.providers import PROVIDERS, TRADE_ROWS
+from shared.storable import INT64
 
 FRAMES: dict[str, list[bytes]] = {
     "binance": [
@@ -194,7 +195,9 @@ def parses_or_rejects(provider: str, payload: bytes) -> None:
             if not isinstance(value, MarketInfo):
                 assert isinstance(value, Trade | Quote | IndexPrice | Bar)
                 assert row(value)[3] > 0
-            assert msgspec.json.decode(msgspec.json.encode(value), type=type(value)) == value
+            numbers = (getattr(value, "sequence", 0), getattr(value, "trade_count", 0))
+            if all(number in INT64 for number in numbers):  # the envelope rejects the others (shared/raw.py)
+                assert msgspec.json.decode(msgspec.json.encode(value), type=type(value)) == value
 
 
 @pytest.mark.parametrize("provider", sorted(PROVIDERS))
@@ -242,3 +245,14 @@ def test_a_trade_that_is_not_parsed_is_not_read_fast(extra: bytes) -> None:
     payload = FRAMES["binance"][0][:-1] + b"," + extra + b"}"
     assert TRADE_ROWS["binance"](payload) is None
     assert TRADE_ROWS["binance"](FRAMES["binance"][0]) is not None
+
+
+_NUMBER = re.compile(rb"-?\d+(\.\d+)?")
+
+
+@pytest.mark.parametrize("provider", sorted(FRAMES))
+@pytest.mark.parametrize("token", [b"18446744073709551616", b"9223372036854775808", b"-9223372036854775809", b"9" * 30])
+def test_a_number_that_does_not_fit_64_bits_is_parsed_or_rejected_wherever_it_stands(provider: str, token: bytes) -> None:
+    for frame in FRAMES[provider]:
+        for spot in _NUMBER.finditer(frame):
+            parses_or_rejects(provider, frame[: spot.start()] + token + frame[spot.end() :])
