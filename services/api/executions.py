@@ -60,7 +60,7 @@ def fill(row: Record) -> answers_trading.Fill:
         None if bid is None else money(quotient(EXACT.add(bid, ask), TWO)),
         None if bid is None else money(quality.improvement(side, price, bid, ask)),
         money(improved),
-        None if limit is None else money(abs(EXACT.subtract(price, limit))),
+        None if limit is None else money(EXACT.abs(EXACT.subtract(price, limit))),
         money(spread),
         money(effective),
         None if spread is None or effective is None else money(quotient(effective, spread)),

@@ -56,7 +56,7 @@ def hole(row: Record) -> answers.Hole:
 def throughput(row: Record, width: int) -> answers.Throughput:
     """A row of THROUGHPUT over so many us."""
     group, kind, ticks, late, most = row
-    return answers.Throughput(group, kind, ticks, late, number(quotient(Decimal(ticks) * SECOND, Decimal(width)) or ZERO), most)
+    return answers.Throughput(group, kind, ticks, late, number(quotient(Decimal(ticks * SECOND), Decimal(width)) or ZERO), most)
 
 
 def tick(row: Record) -> answers.Tick:

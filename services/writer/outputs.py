@@ -31,7 +31,7 @@ from shared.telemetry.probes import Health
 KINDS = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 _MONEY = pa.decimal128(38, 18)
 _PLACES, _ROUNDED = Decimal("1e-18"), Context(prec=60, rounding=ROUND_HALF_EVEN)
-_LARGEST = Decimal(10) ** 20  # what has more digits before the point is null in Parquet; the CSV has it
+_LARGEST = Decimal("1e20")  # what has more digits before the point is null in Parquet; the CSV has it
 
 
 class Outputs:

@@ -45,7 +45,8 @@ def value(number: int) -> Decimal:
     if number == 0:
         return ZERO
     low = BOUNDS[number - 1]
-    return (low * 2 * GROWTH / (1 + GROWTH)).quantize(_PLACES)
+    with localcontext(prec=28):
+        return (low * 2 * GROWTH / (1 + GROWTH)).quantize(_PLACES)
 
 
 class Fold:

@@ -32,4 +32,4 @@ def spread(bid: Decimal, ask: Decimal) -> Decimal:
 def effective(side: Side, price: Decimal, twice_mid: Decimal) -> Decimal:
     """2·D·(price - mid): the effective spread against the mid at execution, the realized one against a later mid."""
     distance = EXACT.subtract(EXACT.multiply(Decimal(2), price), twice_mid)
-    return distance if side == "buy" else -distance
+    return distance if side == "buy" else EXACT.minus(distance)

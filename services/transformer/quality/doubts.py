@@ -37,7 +37,7 @@ def spike(stream: Stream, price: Decimal, at: int, others: Sequence[Decimal], ru
         return None
     if step(price, reference) <= rules.spike_factor * stream.typical:
         return None
-    if any(abs(other - price) < abs(other - reference) for other in others):
+    if any(distance(other, price) < distance(other, reference) for other in others):
         return None
     agreeing = stream.suspects if not apart(price, stream.suspect, rules.spike_bps) else 0
     return reference if agreeing < rules.spike_ticks else None
@@ -69,9 +69,14 @@ def median(prices: Sequence[Decimal]) -> Decimal:
 
 def apart(price: Decimal, reference: Decimal, bps: int) -> bool:
     """Whether they differ by more than so many bps of the reference."""
-    return abs(price - reference) * BPS > bps * reference
+    return EXACT.multiply(distance(price, reference), BPS) > EXACT.multiply(reference, bps)
 
 
 def step(price: Decimal, reference: Decimal) -> int:
     """How far the price is from the reference, in 1e-9 of the reference."""
-    return int(_STEPS.divide_int(abs(price - reference) * PARTS, reference))
+    return int(_STEPS.divide_int(EXACT.multiply(distance(price, reference), PARTS), reference))
+
+
+def distance(price: Decimal, reference: Decimal) -> Decimal:
+    """How far they are apart, exactly."""
+    return EXACT.abs(EXACT.subtract(price, reference))

@@ -16,13 +16,18 @@ from services.transformer.outputs import Output
 from services.transformer.quality import judge
 from services.transformer.quality.rules import Rules
 from services.transformer.quality.state import Market, State
+from shared.aggregations.candles import row
 from shared.events import Flag, Tick, TickRecord
 from shared.frames import FAULTS
 from shared.records import Record
 from shared.time import MINUTE
 
-MOST = 10_000  # streams a partition: beyond it new ones are not judged, so that the state fits its record
+BYTES = 9 * 1024 * 1024  # of a partition's state: beyond it new streams are not judged, so that the state fits its record
+_STREAM = 4_608  # bytes of a stream with every flag standing and prices of `_DIGITS`, its names apart
+_NAMED = 7  # how often a stream's names stand in the state: once, and once in each of its flags, rounded up
+_DIGITS = 100  # as many as exact arithmetic takes
 _PARTITIONS = range(1024)  # raw partitions whose marks are kept
+_encode = msgspec.json.encode
 _tick = msgspec.json.Decoder(TickRecord).decode
 _ticks = msgspec.json.Decoder(list[TickRecord]).decode
 _state = msgspec.json.Decoder(State).decode
@@ -38,7 +43,7 @@ class Quality:
         self.clocks: dict[str, Clock] = {}
         self.next_offset = at.next_offset
         self._state = _restored(at.state)
-        self._streams = sum(map(len, self._state.markets.values()))
+        self._bytes = _weight(self._state)
         self._faults: list[Fault] = []
 
     def checkpoint(self) -> Checkpoint:
@@ -96,14 +101,14 @@ class Quality:
         state.log_time = max(state.log_time, tick.received_at)
         swept = self._sweep() if state.log_time - state.swept >= MINUTE else []
         market = state.markets.get(tick.symbol)
-        before = len(market) if market is not None else 0
-        if self._streams >= MOST and (market is None or tick.kind not in market.streams.get(tick.source, {})):
-            return swept
+        if market is None or tick.kind not in market.streams.get(tick.source, {}):
+            bytes_ = self._bytes + weight(tick.source, tick.symbol)
+            if bytes_ > BYTES or len(row(tick)[3].as_tuple().digits) > _DIGITS:
+                return swept
+            self._bytes = bytes_
         if market is None:
             market = state.markets[tick.symbol] = Market(tick.symbol)
-        found = judge.judge(market, tick, self._rules)
-        self._streams += len(market) - before
-        return swept + found
+        return swept + judge.judge(market, tick, self._rules)
 
     def _sweep(self) -> list[Flag]:
         """Forgets what was silent for too long."""
@@ -111,8 +116,17 @@ class Quality:
         state.swept = state.log_time
         told = [flag for market in state.markets.values() for flag in judge.forget(market, state.log_time, self._rules)]
         state.markets = {symbol: market for symbol, market in state.markets.items() if market.streams}
-        self._streams = sum(map(len, state.markets.values()))
+        self._bytes = _weight(state)
         return told
+
+
+def weight(source: str, symbol: str) -> int:
+    """The bytes that a stream takes in a checkpoint, at most."""
+    return _STREAM + _NAMED * (len(_encode(source)) + len(_encode(symbol)))
+
+
+def _weight(state: State) -> int:
+    return sum(weight(source, symbol) * len(kinds) for symbol, market in state.markets.items() for source, kinds in market.streams.items())
 
 
 def _restored(state: msgspec.Raw) -> State:

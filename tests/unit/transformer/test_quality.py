@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import get_args
 
 import msgspec
 import pytest
 
 from services.transformer.checkpoint import Checkpoint, start
-from services.transformer.quality.machine import Quality
+from services.transformer.quality.machine import BYTES, Quality, weight
 from services.transformer.quality.rules import Rules
-from shared.events import Flag, Origin, Quote, Tick
-from shared.time import HOUR, SECOND
+from services.transformer.quality.state import Market, Stream
+from shared.events import Flag, FlagName, Origin, Quote, Tick
+from shared.time import HOUR, LATEST, SECOND
+from shared.topics import CHECKPOINTS
 from tests.fixtures.flags import last_told, logged, tick, told
 from tests.fixtures.records import MS
 
@@ -193,9 +196,29 @@ def test_records_that_are_no_ticks_are_passed_over() -> None:
     assert found.next_offset == 4
 
 
-def test_beyond_the_most_streams_new_ones_are_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.transformer.quality.machine.MOST", 2)
+def test_beyond_the_room_of_the_state_new_streams_are_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.transformer.quality.machine.BYTES", 2 * weight("a", "BTC-USD"))
     found = machine()
     found.step(logged([tick(source, at(0), "100", number=n) for n, source in enumerate("abc", 1)]))
     state = msgspec.json.decode(found.checkpoint().state)
     assert sorted(state["markets"]["BTC-USD"]["streams"]) == ["a", "b"]
+
+
+def test_no_state_is_larger_than_its_record_may_be() -> None:
+    """Names of any length, every flag standing, numbers as long as they get: as many streams as find room."""
+    price, origin, most = Decimal("9" * 100), Origin(2**63 - 1, 1023, 2**63 - 1, 2**31 - 1), LATEST - 1
+    for name in ("s", "\u20ac" * 128, '"' * 128, "n" * 100_000):
+        flags = {f: Flag(name, name, "trade", f, most, most, 2**63 - 1, price, price, origin, origin, most) for f in get_args(FlagName)}
+        number, late = 2**63 - 1, most
+        stream = Stream(late, late, price, number, price, number, price, late, number, price, late, number, late, late, origin, flags)
+        market = Market(name, {name: {"trade": stream}}, late, late, late)
+        streams = BYTES // weight(name, name)
+        assert streams * (len(msgspec.json.encode(market)) + len(msgspec.json.encode(name))) < CHECKPOINTS.limit - 512 * 1024
+
+
+def test_a_name_that_has_no_room_in_the_state_is_not_judged() -> None:
+    found = machine()
+    found.step(
+        logged([tick("a" * 2_000_000, at(0), "100", number=1), tick("b", at(0), "9" * 101, number=2), tick("c", at(0), "1", number=3)])
+    )
+    assert list(msgspec.json.decode(found.checkpoint().state)["markets"]["BTC-USD"]["streams"]) == ["c"]

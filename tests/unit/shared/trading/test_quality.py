@@ -51,3 +51,11 @@ def test_a_flag_says_what_is_to_be_known(change: dict[str, object], found: list[
 def test_an_order_is_over_filled_beyond_its_quantity_only() -> None:
     assert flags.of_order(D(100), D(100), 0, 0, cancelled=False) == []
     assert flags.of_order(D(100), D(101), 1, 1, cancelled=True) == ["cancelled", "over_filled", "unpriced", "mismatch"]
+
+
+def test_the_spread_of_a_sale_keeps_all_its_digits() -> None:
+    price, twice_mid = Decimal("12345678901.123456789012345678"), Decimal("24691357802.246913578024691350")
+    bought = quality.effective("buy", price, twice_mid)
+    large = quality.effective("sell", Decimal("92345678901.123456789012345678"), Decimal(2))
+    assert quality.effective("sell", price, twice_mid) == bought.copy_negate()
+    assert large == Decimal("-184691357800.246913578024691356")
