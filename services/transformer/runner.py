@@ -15,6 +15,7 @@ from services.transformer import checkpoint as checkpoints
 from services.transformer.checkpoint import Checkpoint
 from services.transformer.outputs import Output
 from services.transformer.protocol import Transform
+from services.transformer.turns import Turns
 from shared.backoff import delay
 from shared.bus import Log, Producer, TopicPartition
 from shared.bus.consumer import Consumer
@@ -32,7 +33,7 @@ from shared.topics import CHECKPOINTS, MARKET_RAW, TOPICS
 Make = Callable[[int, Checkpoint], Transform]
 POLL_MS = 200
 POLL_RECORDS = 20_000
-STEP_RECORDS = 2_000  # taken before the clock is looked at
+STEP_RECORDS = 500  # of a partition before the others have their turn
 SLOW_SECONDS, YIELD_SECONDS = 1.0, 0.01
 UNACKNOWLEDGED = 64  # batches in flight before the loop waits for them
 _place = attrgetter("topic", "partition")
@@ -47,6 +48,7 @@ class Runner:
         self._group, self._pause = group, checkpoint_seconds
         self._consumer = Consumer(kafka, group=group, topics=[topic for topic in TOPICS if topic.name in makes])
         self._producer = self._new_producer()
+        self._turns = Turns[TopicPartition](POLL_RECORDS)
         self._states: dict[TopicPartition, Transform] = {}
         self._done: dict[TopicPartition, int] = {}
         self._ids: dict[TopicPartition, str] = {}  # of the log that a state is of
@@ -80,19 +82,25 @@ class Runner:
             self.connected = True
         if self._consumer.generation != self._generation:
             self._rebalanced()
+        self._turns.keep(self._consumer.ready)  # a partition that is read anew begins with its position
         if self._consumer.uninitialised:
             await self._initialise()
-        polled = await self._consumer.poll(POLL_MS, POLL_RECORDS)
-        self._observe(sum(map(len, polled.values())))
-        for partition, records in polled.items():
-            for at in range(0, len(records), STEP_RECORDS):
-                if self._consumer.generation == self._generation:
-                    await self._step(partition, records[at : at + STEP_RECORDS])
+        await self._poll()
+        for partition, records in self._turns.round(STEP_RECORDS):
+            if self._consumer.generation == self._generation:
+                await self._step(partition, records)
         await self._producer.push()
         if self._producer.unacknowledged > UNACKNOWLEDGED:
             await self._producer.flush()
         if time.monotonic() >= self._due:
             await self._checkpoint()
+
+    async def _poll(self) -> None:
+        """Adds what is there to what waits; waits for records where there are none."""
+        room = self._turns.room
+        polled = await self._consumer.poll(0 if self._turns.records else POLL_MS, room) if room else {}
+        self._turns.add(polled)
+        self._observe(sum(map(len, polled.values())))
 
     async def _step(self, partition: TopicPartition, records: Sequence[Record]) -> None:
         """However slow records are, the group hears of this member after some, and what is done is kept."""
@@ -124,7 +132,7 @@ class Runner:
     def _observe(self, records: int) -> None:
         if records:
             metrics.BATCH_RECORDS.observe(records)
-        elif self._consumer.settled and not self._consumer.uninitialised and not self._producer.unacknowledged:
+        elif not self._turns.records and self._consumer.settled and not self._consumer.uninitialised and not self._producer.unacknowledged:
             self._health.working("transformer")  # everything read is published
 
     def _report(self, partition: TopicPartition, state: Transform) -> None:
@@ -162,6 +170,7 @@ class Runner:
         """Every rebalance takes all partitions away and gives some back, uninitialised."""
         self._generation = self._consumer.generation
         self._consumer.restart(self._consumer.ready)  # those that were initialised while the group decided anew
+        self._turns.keep(())
         self._states.clear()
         self._done.clear()
         self._skips.clear()
@@ -239,6 +248,7 @@ class Runner:
         """A failed send may not be followed by a later one: a new producer, and every partition from its checkpoint."""
         log().warning("taken up again from the checkpoint", reason=str(fault), attempt=attempt)
         metrics.RETRIES.labels("kafka").inc()
+        self._turns.keep(())
         self._states.clear()
         self._done.clear()
         self._consumer.restart(self._consumer.ready)

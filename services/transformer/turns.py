@@ -1,0 +1,70 @@
+"""Polled records that wait for their turn: each partition gets a slice at a time, so none waits for all of another's. Pure.
+
+Invariant: the slices of a partition are its records in their order, each record once.
+"""
+
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from shared.records import Record
+
+P = TypeVar("P", bound=Hashable)
+SLICE_BYTES = 1024 * 1024
+MOST_BYTES = 64 * 1024 * 1024  # that may wait before more is polled
+
+
+class Turns(Generic[P]):
+    """The waiting records of each partition."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting: dict[P, tuple[Sequence[Record], int]] = {}  # and how many of them have had their turn
+        self.records, self._bytes = 0, 0  # that wait
+
+    @property
+    def room(self) -> int:
+        """How many more records may be added."""
+        return max(0, self._most - self.records) if self._bytes < MOST_BYTES else 0
+
+    def add(self, polled: Mapping[P, Sequence[Record]]) -> None:
+        """Puts records behind those of their partition that wait already."""
+        for partition, records in polled.items():
+            if not records:
+                continue
+            known, at = self._waiting.get(partition, ((), 0))
+            self._waiting[partition] = ([*known[at:], *records] if known else records, 0)
+            self.records += len(records)
+            self._bytes += _size(records)
+
+    def round(self, limit: int) -> Iterator[tuple[P, Sequence[Record]]]:
+        """A slice of each partition that has records: up to `limit` of them and about `SLICE_BYTES`, at least one record."""
+        for partition in list(self._waiting):
+            if partition not in self._waiting:  # dropped since
+                continue
+            records, at = self._waiting[partition]
+            taken = _slice(records, at, limit)
+            if at + len(taken) == len(records):
+                del self._waiting[partition]
+            else:
+                self._waiting[partition] = (records, at + len(taken))
+            self.records -= len(taken)
+            self._bytes -= _size(taken)
+            yield partition, taken
+
+    def keep(self, partitions: Collection[P]) -> None:
+        """Drops the records of all other partitions."""
+        for partition in [p for p in self._waiting if p not in partitions]:
+            records, at = self._waiting.pop(partition)
+            self.records -= len(records) - at
+            self._bytes -= _size(records[at:])
+
+
+def _slice(records: Sequence[Record], at: int, limit: int) -> Sequence[Record]:
+    taken = records[at : at + limit]
+    while len(taken) > 1 and _size(taken) > SLICE_BYTES:
+        taken = taken[: len(taken) // 2]
+    return taken
+
+
+def _size(records: Sequence[Record]) -> int:
+    return sum([len(record.value) for record in records if record.value])
