@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from services.writer.batch import LedgerKey, Letter
 from services.writer.sinks.postgres.connection import Connection
 from shared.events import Tally
-from shared.time import HOUR, floor, from_datetime, to_datetime
+from shared.time import from_datetime, to_datetime
 
 COUNTS = ("stored", "duplicate", "late", "rejected", "mismatch")
 _ADD = f"""
@@ -28,11 +28,13 @@ INSERT INTO log_gaps (cluster, stage, topic, partition, first_lost, next_kept) V
 ON CONFLICT DO NOTHING
 """
 _LETTERS = """
+WITH new AS (
 INSERT INTO dead_letters (cluster, partition, "offset", origin, source, run, line, reason, message, received_at, sample,
                           count, others)
 SELECT $1, * FROM unnest($2::int[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[],
                          $10::timestamptz[], $11::bytea[], $12::bigint[], $13::json[])
-ON CONFLICT (cluster, origin) DO NOTHING RETURNING source, run, received_at, reason, count
+ON CONFLICT (cluster, origin) DO NOTHING RETURNING source, run, date_trunc('hour', received_at, 'UTC') AS hour, reason, count
+) SELECT source, run, hour, reason, sum(count)::bigint FROM new GROUP BY source, run, hour, reason
 """
 
 
@@ -62,7 +64,7 @@ async def tally(connection: Connection, cluster: str, tallies: Sequence[Tally]) 
 
 
 async def letters(connection: Connection, cluster: str, found: Sequence[Letter]) -> list[tuple[LedgerKey, str, int]]:
-    """Keeps dead letters, each origin once; returns where the values of each new one count, their reason and how many they are."""
+    """Keeps dead letters, each origin once; returns how many values of the new ones count where, by reason."""
     columns = [
         [x.partition for x in found],
         [x.offset for x in found],
@@ -78,4 +80,4 @@ async def letters(connection: Connection, cluster: str, found: Sequence[Letter])
         [x.others for x in found],
     ]
     rows = await connection.fetch(_LETTERS, cluster, *columns)
-    return [((source, run, floor(from_datetime(at), HOUR)), reason, count) for source, run, at, reason, count in rows]
+    return [((source, run, from_datetime(hour)), reason, count) for source, run, hour, reason, count in rows]
