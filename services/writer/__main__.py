@@ -22,6 +22,7 @@ from shared.time import from_iso, to_datetime
 async def store(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Postgres: the sink, the relay of its outbox, the files of its runs."""
     from services.writer.audit import Audit
+    from services.writer.endings import Endings
     from services.writer.files import Files
     from services.writer.outputs import Outputs
     from services.writer.relay import Relay
@@ -34,6 +35,7 @@ async def store(settings: Settings, health: Health, stop: asyncio.Event) -> None
     loops = {
         "relay": Relay(settings, health).run,
         "outputs": Outputs(settings, health).run,
+        "endings": Endings(settings, health).run,
         "audit": Audit(settings, health).run,
         "files": Files(settings, health).run,
     }

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from decimal import Decimal
+
+import msgspec
 import pytest
 
-from services.writer.sinks.postgres import PostgresSink
-from shared.events import Marker, Origin, Run
+from services.writer.endings import Endings
+from services.writer.sinks.postgres import PostgresSink, run_ends
+from services.writer.sinks.postgres.connection import connect
+from shared.events import Marker, Origin, Run, ServiceEvent, Trade
 from shared.records import Record
 from shared.runs import newest
 from shared.settings import Database, Kafka, Settings
-from shared.time import SECOND
-from shared.topics import DEAD_LETTERS, RUNS, TICKS
-from tests.integration.sink import T0, Partition, Stored, encode, with_sink, write_all
+from shared.telemetry.probes import Health
+from shared.time import MINUTE, SECOND
+from shared.topics import CANDLES, DEAD_LETTERS, MINUTES, OPS_EVENTS, RUNS, TICKS
+from tests.integration.sink import T0, Partition, Stored, encode, stored_candles, with_sink, write_all
 from tests.system.store import query
 
 RUN = "prices-20260101T000000-000001"
@@ -98,3 +105,76 @@ def test_what_was_told_of_an_earlier_attempt_is_too_late(configured: Settings, d
     log = Partition(RUNS.name, 0).add(run("running", T0, attempts=2, sent=20), run("running", T0 + SECOND, attempts=1, sent=10))
     with_sink(configured, lambda sink: write_all(sink, log, step=step))
     assert tuple(query(database_url, "SELECT attempts, sent FROM runs")[0]) == (2, 20)
+
+
+def trades(minutes: int) -> list[Trade]:
+    """A trade of each minute, brought by the run."""
+    return [
+        Trade("BTC-USD", "BTCUSD", T0 + n * MINUTE, Decimal(n + 1), Decimal(1), "buy", str(n), n, "csv", T0, Origin(1, 0, n), run=RUN)
+        for n in range(minutes)
+    ]
+
+
+def published(url: str, topic: str) -> list[bytes]:
+    return [bytes(row[0]) for row in query(url, "SELECT value FROM outbox WHERE topic = $1 ORDER BY position", topic)]
+
+
+def ended_bit_by_bit(configured: Settings, url: str, topic: str) -> list[int]:
+    """How many windows each transaction of the loop publishes; another session does each, as after a crash."""
+
+    async def once() -> bool:
+        connection = await connect(url, "public")
+        try:
+            return await Endings(configured, Health()).one(connection)
+        finally:
+            await connection.close()
+
+    sizes: list[int] = []
+    while query(url, "SELECT FROM run_ends"):
+        query(url, "DELETE FROM outbox WHERE topic = $1", topic)
+        assert ends(url) == [], "the end comes after the last window"
+        assert asyncio.run(once())
+        sizes.append(len(published(url, topic)))
+    assert not asyncio.run(once())
+    return sizes
+
+
+@pytest.mark.parametrize(("windows", "sizes"), [(3, []), (4, [0]), (9, [4, 1]), (12, [4, 4, 0])])
+def test_a_run_with_many_windows_ends_bit_by_bit_after_the_last(
+    configured: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch, windows: int, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(run_ends, "SLICE", 2)
+    monkeypatch.setattr(run_ends, "SLICES", 2)
+    ticks, *others = markers("finished")
+    rows = Partition(TICKS.name, 0).add(*trades(windows))
+    rows.records += [Stored(record.value, len(rows.records), 0) for record in ticks.records]
+    log = Partition(RUNS.name, 0).add(run("published", T0 + SECOND))
+
+    with_sink(configured, lambda sink: write_all(sink, log, *others))
+    with_sink(configured, lambda sink: write_all(sink, rows))
+    assert ended_bit_by_bit(configured, database_url, CANDLES.name) == sizes
+    assert [candle.is_closed for candle in stored_candles(database_url)] == [True] * windows
+    assert len(ends(database_url)) == 1
+    assert [row[0] for row in query(database_url, "SELECT status FROM runs")] == ["finished"]
+    with_sink(configured, lambda sink: write_all(sink, log, rows))
+    assert len(ends(database_url)) == 1
+
+
+def test_a_run_of_events_with_many_minutes_ends_bit_by_bit(
+    configured: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_ends, "SLICE", 2)
+    monkeypatch.setattr(run_ends, "SLICES", 2)
+    events = [ServiceEvent(f"e{n}", "s", "t", T0 + n * MINUTE, "", received_at=T0, origin=Origin(1, 0, n), run=RUN) for n in range(7)]
+    marker = msgspec.json.decode(markers("finished")[0].records[0].value, type=Marker)
+    marker = msgspec.structs.replace(marker, topic="ops.raw.v1")
+    copies = [Partition(OPS_EVENTS.name, p).add(*(events if p == 0 else ()), marker) for p in range(OPS_EVENTS.partitions)]
+    letters = [part for part in markers("finished") if part.place[0] == DEAD_LETTERS.name]
+    for part in letters:
+        part.records[0].value = encode(marker)
+    log = Partition(RUNS.name, 0).add(run("published", T0 + SECOND))
+
+    with_sink(configured, lambda sink: write_all(sink, log, *letters, *copies))
+    assert ended_bit_by_bit(configured, database_url, MINUTES.name) == [3]
+    assert [row[0] for row in query(database_url, "SELECT is_closed FROM minutes")] == [True] * 7
+    assert len(ends(database_url)) == 1

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from services.writer.batch import LedgerKey
-from services.writer.sinks.postgres import candles, ledger, operations, outbox, runs
+from services.writer.sinks.postgres import candles, ledger, operations, outbox, run_ends, runs
 from services.writer.sinks.postgres.connection import Connection, connect
 from services.writer.sinks.postgres.facts import gather
 from shared.aggregations.candles import Key
@@ -114,10 +114,7 @@ async def add(connection: Connection, number: int) -> list[Key]:
 
 async def end(connection: Connection, run: str) -> None:
     await runs.lock(connection, [run])
-    _, released = await runs.finish(connection, run, aborted=False, sent=1, message="")
-    await candles.lock(connection, released)
-    await candles.reclose(connection, released)
-    await outbox.put(connection, [outbox.candle(found) for found in await candles.read(connection, released)])
+    assert await run_ends.finish(connection, run_ends.End(run, aborted=False, sent=1, message=""))
 
 
 async def held(connection: Connection) -> list[Key]:

@@ -125,9 +125,11 @@ async def hold(connection: Connection, table: Table, run: str, keys: Iterable[Ke
     await connection.execute(sql, run, *table.columns(keys))
 
 
-async def release(connection: Connection, table: Table, run: str) -> list[Key]:
-    """The windows that a run no longer holds open, now that it has ended."""
-    rows = await connection.fetch(f"DELETE FROM {table.runs} WHERE run = $1 RETURNING {', '.join(table.key)}", run)
+async def release(connection: Connection, table: Table, run: str, most: int) -> list[Key]:
+    """Some of the windows that a run, which has ended, no longer holds open; all of them when they are fewer than `most`."""
+    some = f"SELECT ctid FROM {table.runs} WHERE run = $1 LIMIT $2"
+    sql = f"DELETE FROM {table.runs} WHERE ctid = ANY(ARRAY({some})) RETURNING {', '.join(table.key)}"
+    rows = await connection.fetch(sql, run, most)
     return [(*row[:-1], from_datetime(row[-1])) for row in map(tuple, rows)]
 
 

@@ -56,6 +56,9 @@ _HOLD = f"""
 INSERT INTO candle_runs (run, source, symbol, kind, start)
 SELECT $5, k.* FROM {_KEYS} ORDER BY 2, 3, 4, 5 ON CONFLICT DO NOTHING
 """
+_RELEASE = """
+DELETE FROM candle_runs WHERE ctid = ANY(ARRAY(SELECT ctid FROM candle_runs WHERE run = $1 LIMIT $2)) RETURNING source, symbol, kind, start
+"""
 # A candle is closed when no live window on it is open and no unfinished run has touched it.
 _RECLOSE = f"""
 UPDATE candles c SET is_closed = NOT c.is_closed
@@ -101,6 +104,11 @@ async def refold(connection: Connection, keys: Iterable[Key], folded: Mapping[Ke
 async def hold(connection: Connection, run: str, keys: Iterable[Key]) -> None:
     """An unfinished run has touched these candles."""
     await connection.execute(_HOLD, *_key_columns(keys), run)
+
+
+async def release(connection: Connection, run: str, most: int) -> list[Key]:
+    """Some of the candles that a run, which has ended, no longer holds open; all of them when they are fewer than `most`."""
+    return sorted(_keys(await connection.fetch(_RELEASE, run, most)))
 
 
 async def lock(connection: Connection, keys: Iterable[Key]) -> None:

@@ -55,12 +55,13 @@ async def settle(connection: Connection, cluster: str, batch: Batch, counts: Cou
     await outbox.put(connection, [outbox.minute(found) for found in again])
 
 
-async def release(connection: Connection, run: str) -> None:
-    """The minutes that only this run held open are closed."""
-    if released := await aggregates.release(connection, TABLE, run):
+async def release(connection: Connection, run: str, most: int) -> int:
+    """Up to `most` of the minutes that only this run held open are closed; returns how many were released."""
+    if released := await aggregates.release(connection, TABLE, run, most):
         await aggregates.lock(connection, TABLE, released)
         await aggregates.reclose(connection, TABLE, released)
         await tell(connection, released)
+    return len(released)
 
 
 async def tell(connection: Connection, keys: Collection[Key]) -> None:

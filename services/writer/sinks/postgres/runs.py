@@ -6,7 +6,6 @@ import msgspec
 
 from services.writer.batch import Place
 from services.writer.sinks.postgres.connection import Connection
-from shared.aggregations.candles import Key
 from shared.events import Marker, Run
 from shared.time import from_datetime, to_datetime
 from shared.topics import derived
@@ -46,7 +45,6 @@ UPDATE runs SET status = CASE WHEN $2 THEN 'failed' ELSE 'finished' END, finishe
     sent = greatest(sent, $3), message = CASE WHEN message = '' THEN $4 ELSE message END, views_at = NULL, ended = source <> ''
 WHERE run_id = $1 AND NOT ended RETURNING *
 """
-_RELEASE = "DELETE FROM candle_runs WHERE run = $1 RETURNING source, symbol, kind, start"
 
 
 async def lock(connection: Connection, runs: Collection[str]) -> dict[str, bool]:
@@ -90,15 +88,13 @@ async def complete(connection: Connection, runs: Collection[str]) -> dict[str, b
     return {row["run"]: row["aborted"] for row in await connection.fetch(_COMPLETE, sorted(runs))}
 
 
-async def finish(connection: Connection, run_id: str, *, aborted: bool, sent: int, message: str) -> tuple[Run | None, list[Key]]:
-    """Ends a run; returns its last record, None if it had ended before, and the candles it no longer holds open."""
+async def finish(connection: Connection, run_id: str, *, aborted: bool, sent: int, message: str) -> Run | None:
+    """Ends a run; returns its last record, None if it had ended before or its first has not come."""
     row = await connection.fetchrow(_FINISH, run_id, aborted, sent, message)
-    released = [(s, y, k, from_datetime(at)) for s, y, k, at in await connection.fetch(_RELEASE, run_id)]
     if row is None or row["source"] == "":
-        return None, released
-    ended = Run(
+        return None
+    return Run(
         run_id, row["run_kind"], row["status"], row["source"], from_datetime(row["requested_at"]), from_datetime(row["finished_at"]),
         msgspec.json.decode(row["request"]), row["sent"], row["bytes_read"], row["bytes_total"], row["attempts"], row["message"],
         msgspec.json.decode(row["result"]),
     )  # fmt: skip
-    return ended, released

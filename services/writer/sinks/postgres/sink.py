@@ -13,7 +13,6 @@ from services.writer.sinks.postgres import (
     bars,
     candles,
     closings,
-    daily,
     days,
     flags,
     infos,
@@ -22,6 +21,7 @@ from services.writer.sinks.postgres import (
     operations,
     outbox,
     retention,
+    run_ends,
     runs,
     sources,
     ticks,
@@ -241,7 +241,7 @@ class PostgresSink:
         await operations.settle(connection, self._cluster, batch, counts)
         touched = {marker.run for marker, _ in batch.markers} | batch.runs.keys()
         if touched:
-            await self._end_runs(connection, batch, touched)
+            await run_ends.settle(connection, batch, touched)
 
     async def _close(self, connection: Connection, partitions: list[int], counts: dict[str, Counter[LedgerKey]]) -> None:
         ended = await closings.due(connection, self._cluster, partitions)
@@ -253,27 +253,6 @@ class PostgresSink:
         stored = {candles.key(candle): candle for candle in await candles.read(connection, ended)}
         again = closings.settle(candle_rules, "candle", ended, stored, counts["mismatch"])
         await outbox.put(connection, [outbox.candle(found) for found in again])
-
-    async def _end_runs(self, connection: Connection, batch: Batch, touched: set[str]) -> None:
-        has_ended = await runs.lock(connection, touched)
-        await runs.update(connection, batch.runs)
-        await runs.mark(connection, batch.markers)
-        said = {marker.run: marker for marker, _ in batch.markers}
-        for run, aborted in sorted((await runs.complete(connection, touched)).items()):
-            if has_ended[run]:
-                continue
-            marker = said.get(run)
-            sent, message = (marker.sent, marker.message) if marker else (0, "")
-            ended, released = await runs.finish(connection, run, aborted=aborted, sent=sent, message=message)
-            if released:
-                await candles.lock(connection, released)
-                await candles.reclose(connection, released)
-                await outbox.put(connection, [outbox.candle(found) for found in await candles.read(connection, released)])
-            await operations.release(connection, run)
-            await trading.release(connection, run)
-            if ended:
-                await outbox.put(connection, [outbox.run(ended)])
-        await daily.settle(connection, touched)
 
     def _open(self) -> Connection:
         assert self._connection is not None, "connect() comes first"
