@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from shared.errors import Rejected
-from shared.time import EARLIEST, LATEST, to_iso
+from shared.time import DAY, EARLIEST, LATEST, to_iso
 
 RUN_HEADER = "run"
 CONTROL = "tickplant."
@@ -67,6 +67,14 @@ class Row(NamedTuple):
 def received_at(record: Record) -> int:
     """The receive time of a raw record, us; one out of range as the nearest time in it."""
     return min(max(record.timestamp * 1000, EARLIEST), LATEST - 1)
+
+
+def credible(at: int, record: Record) -> bool:
+    """Whether a time that a record names, or an epoch, us, is no more than a day ahead of the record's own stamp.
+
+    One that is would shut out all that comes later.
+    """
+    return at <= record.timestamp * 1000 + DAY
 
 
 def stamped(record: Record) -> Rejected | None:

@@ -21,7 +21,7 @@ from shared.aggregations import Aggregation, candles
 from shared.errors import Rejected
 from shared.events import Closed, Connection, Heartbeat, Marker, MarketInfo, Origin
 from shared.frames import FAULTS, rejected
-from shared.records import Record, control_kind, received_at, stamped
+from shared.records import Record, control_kind, credible, received_at, stamped
 from shared.refusals import Refusals, one
 
 UNKNOWN = "unknown"
@@ -238,6 +238,8 @@ class Machine:
             return self._refused(record, rejected(f"control record {kind}", fault))
         if not isinstance(control, Marker) and len(control.source) > _LONGEST:
             return self._refused(record, Rejected("malformed", f"control record {kind} of {control.source[:80]!r}"))
+        if not isinstance(control, Marker) and not credible(control.epoch, record):
+            return self._refused(record, Rejected("malformed", f"control record {kind}: no owner has the epoch {control.epoch}"))
         if isinstance(control, Marker):
             return self._mark(control, self._origin(record))
         return self._move(control, record)

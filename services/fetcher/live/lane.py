@@ -28,6 +28,7 @@ from shared.tape import Tape, numbers
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
+from shared.time import DAY
 from shared.topics import MARKET_RAW, SOURCES
 
 FLUSH_SECONDS = 0.005
@@ -265,6 +266,8 @@ class Lane:
 
     async def _beat(self) -> None:
         """Everything taken so far is acknowledged here: `_send` has just returned and nothing awaited since."""
+        if self.epoch > now_us() + DAY:  # this clock has been set back since: nobody takes an epoch so far ahead
+            self.epoch = now_us()
         if self._state == "connected" and not self._waiting:
             self._control("heartbeat", Heartbeat(self.source, self.epoch, self.received, self.acknowledged))
         await self._tell()

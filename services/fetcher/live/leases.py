@@ -12,7 +12,7 @@ from shared.errors import Unavailable
 from shared.events import Hole, SourceRecord, SourceState, SourceWanted
 from shared.frames import FAULTS
 from shared.partitioning import partition
-from shared.records import Record
+from shared.records import Record, credible
 from shared.settings import Kafka
 from shared.telemetry.logs import log
 from shared.topics import SOURCES
@@ -111,6 +111,9 @@ class Leases:
                 said = _decode(record.value)
             except FAULTS:
                 continue
+            if not credible(_named(said), record):
+                log().error("a source's record names a time that cannot be", key=str(record.key), offset=record.offset)
+                continue
             if isinstance(said, SourceWanted):
                 known = self.wanted.get(said.source)
                 self.wanted[said.source] = said if known is None or said.at >= known.at else known
@@ -121,3 +124,10 @@ class Leases:
                     self._holes.add(key, said.ended_at or said.found_at)
             elif isinstance(said, SourceState):
                 self.epochs[said.source] = max(said.epoch, self.epochs.get(said.source, 0))
+
+
+def _named(said: SourceWanted | SourceState | Hole) -> int:
+    """The time or epoch that decides which record of a source holds."""
+    if isinstance(said, SourceState):
+        return max(said.epoch, said.at)
+    return said.at if isinstance(said, SourceWanted) else said.found_at

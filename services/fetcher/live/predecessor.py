@@ -9,6 +9,7 @@ from services.fetcher.live.leases import home
 from shared.bus import Log
 from shared.events import SourceState
 from shared.frames import FAULTS
+from shared.records import Record, credible
 from shared.telemetry.logs import log
 from shared.topics import SOURCES
 
@@ -22,7 +23,7 @@ async def predecessor(reader: Log, source: str) -> SourceState | None:
     patience = time.monotonic() + 2 * SETTLE_US / 1e6
     while True:
         record = await reader.latest(SOURCES, home(source), source.encode())
-        left = _read(record.value) if record else None
+        left = _read(record) if record else None
         if left is None or record is None or left.state in ("closed", "left"):
             return left
         if time.time_ns() // 1000 - record.timestamp * 1000 > SETTLE_US or time.monotonic() > patience:
@@ -35,10 +36,15 @@ def died(reason: str) -> str:
     return f"the fetcher before this one died{f', without a connection: {reason}' if reason else ''}"[:200]
 
 
-def _read(value: bytes | None) -> SourceState | None:
-    """The state of a record; None for one that holds none: its source begins anew."""
+def _read(record: Record) -> SourceState | None:
+    """The state of a record; None for one that holds none, or one that cannot be: its source begins anew."""
+    value = record.value
     try:
-        return _state(value) if value else None
+        left = _state(value) if value else None
     except FAULTS as fault:
         log().error("source state not read", value=(value or b"")[:200], reason=str(fault))
         return None
+    if left is not None and not credible(max(left.epoch, left.at), record):
+        log().error("source state names a time that cannot be", value=(value or b"")[:200])
+        return None
+    return left

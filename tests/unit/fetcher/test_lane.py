@@ -12,6 +12,7 @@ from shared.events import Heartbeat, SourceState
 from shared.providers.venue import Budget
 from shared.settings import Fetcher, Kafka
 from shared.tape import TAPES, ids_of
+from shared.time import DAY, SECOND
 from shared.topics import MARKET_RAW, SOURCES, Topic
 
 
@@ -152,3 +153,14 @@ async def test_a_frame_that_no_parser_reads_is_taken_and_ends_nothing() -> None:
     one.watch._ids = breaks
     one.take("BTCUSDT", b"x")
     assert one.received == 1
+
+
+async def test_an_epoch_of_a_clock_that_has_been_set_back_since_is_made_anew() -> None:
+    one, log = lane(), Log()
+    one._publisher = log  # type: ignore[assignment]
+    one.epoch = now_us() + 2 * DAY
+    one.connected()
+    one._waiting.clear()
+    await one._beat()
+    ((_, state),) = log.records
+    assert abs(msgspec.json.decode(state or b"", type=SourceState).epoch - now_us()) < 10 * SECOND

@@ -122,6 +122,14 @@ def test_an_older_owner_cannot_close_a_source() -> None:
     assert closings(found) == []
 
 
+def test_an_epoch_that_no_owner_has_is_refused_and_shuts_out_nobody() -> None:
+    ahead = ms(2) * 1000 + 2 * DAY
+    forged = [heartbeat(1, ms(2), epoch=ahead), connection(2, ms(2), epoch=2**63 - 1), closed(3, ms(2), epoch=ahead)]
+    found = market().step([*feed((1, 1)), *forged, heartbeat(4, ms(3), epoch=1), heartbeat(5, ms(70), epoch=1)])
+    assert sum(output.topic is DEAD_LETTERS for output in found) == len(forged)
+    assert len(closings(found)) == 1
+
+
 def test_a_reconnect_makes_the_outage_no_silence() -> None:
     # log      1    2     70    71     no heartbeat between: the connection was down
     #          E    H     C     H
