@@ -70,7 +70,10 @@ class Prices:
             raise first
         if isinstance(first, Oversized):
             raise FileFault(f"line {first.line}: the first line has {first.length:,} bytes; is this a CSV file?")
-        written, named = headers.text(first[1]), bool(self._request.header)
+        named = bool(self._request.header)
+        if not named and len(first[1]) > _HEADER_BYTES:
+            raise FileFault(f"line 1: the first line has more than {_HEADER_BYTES:,} bytes; is this a CSV file?")
+        written = headers.text(first[1])
         given = headers.names(written)
         if not named:
             headers.one_line(first)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.fetcher import headers
 from services.fetcher.protocol import Output, Reader, TooLarge
 from services.fetcher.readers import READERS
 from services.fetcher.readers.frames import Frames
@@ -105,6 +106,12 @@ def test_an_empty_file_is_a_fault(data: bytes) -> None:
 
 def test_a_header_without_rows_is_a_file_without_rows() -> None:
     assert outputs(prices(), b"time,price\n") == []
+
+
+def test_a_header_of_very_many_columns_is_refused_before_its_names_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headers, "names", lambda _: pytest.fail("read"))
+    wide = b",".join(b"c%d" % n for n in range(100_000))
+    assert faults(outputs(prices(), wide, b"\n1\n")) == ["line 1: the first line has more than 16,384 bytes; is this a CSV file?"]
 
 
 def test_a_row_above_the_limit_is_not_published_whole() -> None:
