@@ -111,7 +111,7 @@ def test_a_header_without_rows_is_a_file_without_rows() -> None:
 def test_a_header_of_very_many_columns_is_refused_before_its_names_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(headers, "names", lambda _: pytest.fail("read"))
     wide = b",".join(b"c%d" % n for n in range(100_000))
-    assert faults(outputs(prices(), wide, b"\n1\n")) == ["line 1: the first line has more than 16,384 bytes; is this a CSV file?"]
+    assert faults(prices().feed(wide + b"\n1\n")) == ["line 1: the first line has more than 16,384 bytes; is this a CSV file?"]
 
 
 def test_a_row_above_the_limit_is_not_published_whole() -> None:
