@@ -47,9 +47,12 @@ def latest(records: Iterable[Record]) -> dict[bytes, Skip]:
     return found
 
 
-def of(found: Iterable[Skip], topic: str, partition: int, start: int) -> dict[int, Skip]:
-    """The skips of one partition from an offset on."""
-    return {skip.offset: skip for skip in found if (skip.topic, skip.partition) == (topic, partition) and skip.offset >= start}
+def of(found: Iterable[Skip], topic: str, topic_id: str, partition: int, start: int) -> dict[int, Skip]:
+    """The skips of one partition from an offset on; one of a topic of that name that was deleted is about another record."""
+    mine = [
+        skip for skip in found if (skip.topic, skip.partition) == (topic, partition) and skip.topic_id in ("", topic_id or skip.topic_id)
+    ]
+    return {skip.offset: skip for skip in mine if skip.offset >= start}
 
 
 def split(records: Sequence[Record], skips: Skips) -> Iterator[tuple[Sequence[Record], Record | None]]:

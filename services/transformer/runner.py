@@ -196,7 +196,7 @@ class Runner:
                 if partition not in self._consumer.uninitialised:
                     return  # rebalanced meanwhile
                 name = topic(partition)
-                self._skips[partition] = of(skips, name, partition.partition, at.replay_from)
+                self._skips[partition] = of(skips, name, at.topic_id, partition.partition, at.replay_from)
                 state = self._states[partition] = self._makes[name](partition.partition, at)
                 if hole:
                     log().error("the log lost records before they were read", partition=str(partition), first=hole[0], next=hole[1])

@@ -174,7 +174,7 @@ class Runner:
             skips = await reader.skips({partition.partition for partition in wanted})
         for partition in wanted:
             place = self._place(partition)
-            self._skips[partition] = of(skips, *place, positions[place])
+            self._skips[partition] = of(skips, place[0], ids[place[0]], place[1], positions[place])
             self._consumer.seek(partition, positions[place])
         log().info("partitions taken", partitions=len(wanted))
         metrics.ASSIGNED.set(len(self._consumer.ready))

@@ -201,6 +201,7 @@ class Skip(msgspec.Struct, frozen=True, tag_field="type", tag="skip"):
     at: int  # us
     why: str
     archive: bool = False  # the archive leaves it out too
+    topic_id: str = ""  # of the topic whose record it is; empty: not known
 
 
 RunKind = Literal["prices", "frames", "events", "orders", "replay", "snapshot", "daily", "backfill"]

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -18,13 +19,13 @@ from services.writer.relay import Relay
 from services.writer.runner import Runner as Writing
 from services.writer.sinks.postgres import PostgresSink
 from shared import dead_letters
-from shared.bus import Producer
-from shared.events import Count, Marker, Origin, Tally, Trade
+from shared.bus import Producer, admin
+from shared.events import Count, Marker, Origin, Skip, Tally, Trade
 from shared.records import cloud_event
 from shared.settings import Database, Kafka, Settings
 from shared.telemetry.probes import Health
 from shared.time import HOUR, floor
-from shared.topics import DEAD_LETTERS, MARKET_RAW, TICKS
+from shared.topics import DEAD_LETTERS, MARKET_RAW, SKIPS, TICKS
 from tests.fixtures import runs
 from tests.fixtures.api import serving
 from tests.integration.sink import T0, encode
@@ -74,6 +75,9 @@ async def test_the_transformer_passes_a_record_by(kafka_settings: Kafka, tickpla
     told = await asyncio.to_thread(tickplant, "skip", MARKET_RAW.name, "3", "2", "--why", "it stops the parser")
     assert told.exit_code == 0, told.output
     assert "market.raw.v1/3/2 is set aside; transformer skip it" in told.output
+    (kept,) = await runs.records(kafka_settings, SKIPS)
+    ids = await admin.topic_ids(kafka_settings)
+    assert msgspec.json.decode(kept.value or b"", type=Skip).topic_id == ids[MARKET_RAW.name] != ""
     stop = asyncio.Event()
     runner = Transforming(kafka_settings, ticks(Settings()), Health(), group="transformer", checkpoint_seconds=0.2)
     task = asyncio.create_task(runner.run(stop))

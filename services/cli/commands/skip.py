@@ -54,11 +54,15 @@ def skip(
 
 async def _skip(found: Settings, decided: Skip, *, undo: bool) -> list[str]:
     """Publishes the decision; returns the groups that it concerns."""
+    import msgspec
+
     from shared import skips
-    from shared.bus import Producer
+    from shared.bus import Producer, admin
     from shared.topics import SKIPS
 
     readers = [] if undo else await _readers(found, decided)
+    ids = {} if undo else await admin.topic_ids(found.kafka)
+    decided = msgspec.structs.replace(decided, topic_id=ids.get(decided.topic, ""))
     async with Producer(found.kafka, client_id="tickplant") as producer:
         producer.add(SKIPS, *skips.record(decided, undo=undo))
         await producer.flush()

@@ -61,6 +61,13 @@ def test_the_last_word_on_a_record_holds_and_others_partitions_are_not_concerned
     skips = [Skip("market.raw.v1", 3, offset, 1, "x") for offset in (1, 2)] + [Skip("ops.raw.v1", 3, 7, 1, "x")]
     said = [record(skip) for skip in skips] + [record(skips[0], undo=True)]
     found = latest([Kept(n, MS, out.key, out.value, (), 3) for n, out in enumerate(said)])
-    assert list(of(found.values(), "market.raw.v1", 3, 0)) == [2]
-    assert list(of(found.values(), "market.raw.v1", 3, 3)) == []
-    assert list(of(found.values(), "ops.raw.v1", 3, 0)) == [7]
+    assert list(of(found.values(), "market.raw.v1", "id", 3, 0)) == [2]
+    assert list(of(found.values(), "market.raw.v1", "id", 3, 3)) == []
+    assert list(of(found.values(), "ops.raw.v1", "id", 3, 0)) == [7]
+
+
+def test_a_record_of_a_topic_that_was_made_anew_is_not_the_one_that_was_set_aside() -> None:
+    known, unknown = Skip("ops.raw.v1", 3, 1, 1, "x", topic_id="former"), Skip("ops.raw.v1", 3, 2, 1, "x")
+    assert list(of([known, unknown], "ops.raw.v1", "former", 3, 0)) == [1, 2]
+    assert list(of([known, unknown], "ops.raw.v1", "anew", 3, 0)) == [2]
+    assert list(of([known, unknown], "ops.raw.v1", "", 3, 0)) == [1, 2]

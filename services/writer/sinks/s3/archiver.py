@@ -157,7 +157,7 @@ class Archiver:
             self._places[tp] = self._positions.place(name[tp])
             self._pending[tp] = Pending(_TOPICS[name[tp][0]], start, hour)
             left_out = [skip for skip in skips if skip.archive]
-            self._skips[tp] = of(left_out, *name[tp], start)
+            self._skips[tp] = of(left_out, name[tp][0], topic_id, tp.partition, start)
             self._consumer.seek(tp, max(first, start))
             if ahead:
                 self._uploads[tp] = Sent(tasks.start(self._adopt(tp, start), expected=(Stale, Unavailable)), None, start)
