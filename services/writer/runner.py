@@ -5,6 +5,7 @@ refuses is read again too, and `halving` finds the record that is to blame.
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 from services.writer.batch import Place
 from services.writer.halving import Halving
@@ -23,6 +24,7 @@ from shared.telemetry.probes import Health
 
 POLL_MS = 200
 MORE_MS = 5
+BATCH_BYTES = 32 * 1024 * 1024  # a poll returns at most what was fetched at once
 
 
 class Runner:
@@ -150,12 +152,13 @@ class Runner:
             await writing
 
     async def _collect(self) -> dict[TopicPartition, list[Record]]:
-        """Up to a batch of what is there already."""
+        """Up to a batch of what is there already; no more is polled beyond `BATCH_BYTES`."""
         limit = self._halving.most
         polled = await self._consumer.poll(POLL_MS, limit)
-        count = sum(map(len, polled.values()))
-        while count < limit and polled:
+        count, size = sum(map(len, polled.values())), _size(polled)
+        while count < limit and size < BATCH_BYTES and polled:
             more = await self._consumer.poll(MORE_MS, limit - count)
+            size += _size(more)
             if not more or self._consumer.generation != self._generation:
                 break
             for partition, records in more.items():
@@ -190,3 +193,7 @@ class Runner:
 
     def _place(self, partition: TopicPartition) -> Place:
         return self._consumer.topic_of(partition), partition.partition
+
+
+def _size(polled: Mapping[TopicPartition, Sequence[Record]]) -> int:
+    return sum([len(record.value) for records in polled.values() for record in records if record.value])
