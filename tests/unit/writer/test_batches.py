@@ -12,8 +12,9 @@ from shared.bus import TopicPartition
 from shared.records import Stored
 from shared.settings import Kafka
 from shared.telemetry.probes import Health
+from shared.topics import TICKS
 
-PLACE = TopicPartition("market.ticks.v1", 0)
+PLACE = TopicPartition(TICKS.name, 0)
 
 
 class Consumer:
@@ -32,7 +33,7 @@ class Consumer:
 @pytest.mark.parametrize(("size", "records"), [(1, 9), (250, 4), (10_000, 1)])
 async def test_a_batch_ends_at_its_records_or_at_its_bytes(monkeypatch: pytest.MonkeyPatch, size: int, records: int) -> None:
     monkeypatch.setattr(runner, "BATCH_BYTES", 1_000)
-    sink: Any = type("Sink", (), {"topics": ()})()
+    sink: Any = type("Sink", (), {"topics": (TICKS,)})()
     one = Runner(Kafka(), sink, Health(), group="postgres", batch_records=9)
     one._consumer = Consumer(size)  # type: ignore[assignment]
     assert [record.offset for record in (await one._collect())[PLACE]] == list(range(1, records + 1))
