@@ -10,6 +10,7 @@ import asyncpg
 from services.writer.sinks.postgres.connection import Connection, limits, quiet
 
 FOLDER = Path(__file__).parent / "migrations"
+LOCK_TIMEOUT = "30s"  # for a table that somebody else holds
 _LOCK = 7_241_110_001
 _BY_ITSELF = "-- Commits by itself."
 _APPLIED = "INSERT INTO migrations (name) VALUES ($1)"
@@ -25,7 +26,7 @@ async def migrate(url: str, schema: str = "public") -> list[str]:
                 "SET statement_timeout = 0; SET lock_timeout = 0"
             )  # a replica may be migrating, for as long as that takes
             await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-            await connection.execute("SET lock_timeout = '30s'")
+            await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
             await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
             await connection.execute(f'SET search_path TO "{schema}"')
             await connection.execute(

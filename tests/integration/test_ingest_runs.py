@@ -19,7 +19,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 TRADES = DATA / "binance-btcusdt-trades-2021-01-08.csv"
 SESSION = DATA / "coinbase-session-2021-04-17.txt"
 HEADER = b"trade_id,price,size,time,is_buyer_maker,symbol=BTC-USDT,zone=UTC\n"
-MANY = 500_000
+MANY = 200_000
 
 
 def write_many(path: Path, count: int = MANY) -> Path:

@@ -125,8 +125,11 @@ async def test_partitions_by_day_become_one_table(empty_database_url: str, befor
 
 
 @pytest.mark.parametrize("table", KEYS)
-async def test_an_interrupted_move_to_one_table_loses_nothing(empty_database_url: str, before: Before, table: str) -> None:
+async def test_an_interrupted_move_to_one_table_loses_nothing(
+    empty_database_url: str, before: Before, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
     """Stopped where partitions are copied, then where the old ones are dropped, each time with a slice of 20 behind it."""
+    monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "300ms")
     connection = await before(empty_database_url, "0013")
     await by_day(connection, 25)
     last = f"{table}_99991231"
@@ -134,7 +137,7 @@ async def test_an_interrupted_move_to_one_table_loses_nothing(empty_database_url
         async with connection.transaction():
             await connection.execute(f"LOCK TABLE {last} IN {lock} MODE")
             with pytest.raises(Unavailable, match="lock timeout"):
-                await migrations.migrate(f"{empty_database_url}?lock_timeout=300ms")
+                await migrations.migrate(empty_database_url)
         assert await connection.fetchval("SELECT count(*) FROM ticks") == 50
         assert await connection.fetchval("SELECT count(*) FROM quotes") == 25
     await migrations.migrate(empty_database_url)

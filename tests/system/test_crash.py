@@ -133,16 +133,16 @@ def scale(services: Services, kafka: Kafka, url: str, flow: Flow) -> None:
 
 
 def cut_off(flow: Flow, kafka: Server, postgres: Server) -> None:
-    """The broker is away for 20 s, then the store for 30 s, in which the source goes on."""
+    """The broker is away for longer than its members' sessions last, then the store, in which the source goes on."""
     flow.open.clear()
     time.sleep(1)
     kafka.stop()
-    time.sleep(20)
+    time.sleep(8)
     kafka.start()
     flow.open.set()
     flow.hurry()
     postgres.stop()
-    time.sleep(30)
+    time.sleep(12)
     postgres.start()
 
 
