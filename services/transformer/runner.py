@@ -33,7 +33,7 @@ from shared.topics import CHECKPOINTS, MARKET_RAW, TOPICS
 Make = Callable[[int, Checkpoint], Transform]
 POLL_MS = 200
 POLL_RECORDS = 20_000
-STEP_RECORDS = 500  # of a partition before the others have their turn
+STEP_RECORDS = 2_000  # of a partition, at most, before the others have their turn
 SLOW_SECONDS, YIELD_SECONDS = 1.0, 0.01
 UNACKNOWLEDGED = 64  # batches in flight before the loop waits for them
 _place = attrgetter("topic", "partition")
@@ -48,7 +48,7 @@ class Runner:
         self._group, self._pause = group, checkpoint_seconds
         self._consumer = Consumer(kafka, group=group, topics=[topic for topic in TOPICS if topic.name in makes])
         self._producer = self._new_producer()
-        self._turns = Turns[TopicPartition](POLL_RECORDS)
+        self._turns = Turns[TopicPartition](POLL_RECORDS, STEP_RECORDS)
         self._states: dict[TopicPartition, Transform] = {}
         self._done: dict[TopicPartition, int] = {}
         self._ids: dict[TopicPartition, str] = {}  # of the log that a state is of
@@ -86,7 +86,7 @@ class Runner:
         if self._consumer.uninitialised:
             await self._initialise()
         await self._poll()
-        for partition, records in self._turns.round(STEP_RECORDS):
+        for partition, records in self._turns.round():
             if self._consumer.generation == self._generation:
                 await self._step(partition, records)
         await self._producer.push()
@@ -112,7 +112,9 @@ class Runner:
         self._follow(partition, before, state)
         if traces.on():
             self._trace(partition, records, begun)
-        slow = (time.time_ns() - begun) / 1e9 > SLOW_SECONDS
+        seconds = (time.time_ns() - begun) / 1e9
+        self._turns.took(partition, len(records), seconds)
+        slow = seconds > SLOW_SECONDS
         await asyncio.sleep(YIELD_SECONDS if slow else 0)  # heartbeats get their turn
         if slow:
             await self._checkpoint()

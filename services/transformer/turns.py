@@ -9,15 +9,18 @@ from typing import Generic, TypeVar
 from shared.records import Record
 
 P = TypeVar("P", bound=Hashable)
-SLICE_BYTES = 1024 * 1024
+SLICE_BYTES, SLICE_SECONDS = 1024 * 1024, 0.05
+LEAST = 50  # records of a slice
 MOST_BYTES = 64 * 1024 * 1024  # that may wait before more is polled
 
 
 class Turns(Generic[P]):
     """The waiting records of each partition."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, slice_records: int) -> None:
+        """Up to `most` records wait, and a slice has up to `slice_records`."""
+        self._most, self._slice = most, slice_records
+        self._limits: dict[P, int] = {}  # of partitions with slow records
         self._waiting: dict[P, tuple[Sequence[Record], int]] = {}  # and how many of them have had their turn
         self.records, self._bytes = 0, 0  # that wait
 
@@ -36,13 +39,13 @@ class Turns(Generic[P]):
             self.records += len(records)
             self._bytes += _size(records)
 
-    def round(self, limit: int) -> Iterator[tuple[P, Sequence[Record]]]:
-        """A slice of each partition that has records: up to `limit` of them and about `SLICE_BYTES`, at least one record."""
+    def round(self) -> Iterator[tuple[P, Sequence[Record]]]:
+        """A slice of each partition that has records: about `SLICE_BYTES` and, by what slices took before, `SLICE_SECONDS`."""
         for partition in list(self._waiting):
             if partition not in self._waiting:  # dropped since
                 continue
             records, at = self._waiting[partition]
-            taken = _slice(records, at, limit)
+            taken = _slice(records, at, self._limits.get(partition, self._slice))
             if at + len(taken) == len(records):
                 del self._waiting[partition]
             else:
@@ -50,6 +53,13 @@ class Turns(Generic[P]):
             self.records -= len(taken)
             self._bytes -= _size(taken)
             yield partition, taken
+
+    def took(self, partition: P, records: int, seconds: float) -> None:
+        """How long a slice took decides how many records the partition's next one has."""
+        if seconds > SLICE_SECONDS:
+            self._limits[partition] = max(LEAST, min(records, int(records * SLICE_SECONDS / seconds)))
+        elif (limit := self._limits.pop(partition, self._slice)) * 2 < self._slice:
+            self._limits[partition] = limit * 2
 
     def keep(self, partitions: Collection[P]) -> None:
         """Drops the records of all other partitions."""
