@@ -15,7 +15,6 @@ from services.transformer import checkpoint as checkpoints
 from services.transformer.checkpoint import Checkpoint
 from services.transformer.outputs import Output
 from services.transformer.protocol import Transform
-from services.transformer.turns import Turns
 from shared.backoff import delay
 from shared.bus import Log, Producer, TopicPartition
 from shared.bus.consumer import Consumer
@@ -29,6 +28,7 @@ from shared.telemetry.follow import followed, raw
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
 from shared.topics import CHECKPOINTS, MARKET_RAW, TOPICS
+from shared.turns import Turns
 
 Make = Callable[[int, Checkpoint], Transform]
 POLL_MS = 200

@@ -5,7 +5,7 @@ refuses is read again too, and `halving` finds the record that is to blame.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from time import monotonic
 
 from services.writer.batch import Place
 from services.writer.halving import Halving
@@ -21,10 +21,12 @@ from shared.skips import REASON, Skips, of
 from shared.telemetry import metrics
 from shared.telemetry.logs import log
 from shared.telemetry.probes import Health
+from shared.turns import Turns
 
 POLL_MS = 200
 MORE_MS = 5
-BATCH_BYTES = 32 * 1024 * 1024  # a poll returns at most what was fetched at once
+# A batch that takes longer makes the next one smaller: whoever comes after it waits for so long.
+BATCH_SECONDS, LEAST_RECORDS = 1.0, 500
 
 
 class Runner:
@@ -35,6 +37,8 @@ class Runner:
         self._halving = Halving(sink, batch_records)
         self._kafka = kafka
         self._consumer = Consumer(kafka, group=group, topics=sink.topics)
+        self._most = self._limit = batch_records
+        self._turns = Turns[TopicPartition](batch_records, batch_records)
         self._skips: dict[TopicPartition, Skips] = {}
         self._generation = 0
         self._writing: asyncio.Task[None] | None = None
@@ -82,6 +86,7 @@ class Runner:
         if self._consumer.generation != self._generation:
             self._generation = self._consumer.generation
             await self._restart()
+        self._turns.keep(self._consumer.ready)
         if self._consumer.uninitialised:
             await self._initialise()
         polled = await self._collect()
@@ -92,7 +97,8 @@ class Runner:
             if self._consumer.settled and not self._consumer.uninitialised:
                 self._health.working("writer")  # everything read is stored
             return
-        metrics.BATCH_RECORDS.observe(sum(map(len, polled.values())))
+        count = sum(map(len, polled.values()))
+        metrics.BATCH_RECORDS.observe(count)
         ends = {tp: records[-1].offset + 1 for tp, records in polled.items()}
         if self._halving.active:
             await self._carefully(polled, ends)
@@ -100,7 +106,7 @@ class Runner:
         write = await self._sink.prepare({self._place(tp): records for tp, records in polled.items()})
         del polled  # what was made of it is all that is held until it is written
         await self._written()
-        self._writing = tasks.start(self._write(write, ends), expected=(Fenced, Refused, Unavailable))
+        self._writing = tasks.start(self._write(write, ends, count), expected=(Fenced, Refused, Unavailable))
 
     async def _set_aside(self, polled: dict[TopicPartition, list[Record]]) -> None:
         """A batch ends before a record that is to be skipped; one that begins with it is a dead letter, and what follows is read again."""
@@ -111,17 +117,26 @@ class Runner:
                 continue
             if at:
                 polled[tp] = records[:at]
-                self._consumer.seek(tp, records[at].offset)
+                self._again(tp, records[at].offset)
                 continue
             await self._written()
             record = records[0]
             log().warning("a record is skipped", topic=tp.topic, partition=tp.partition, offset=record.offset, why=aside[record.offset].why)
             await self._sink.reject(self._place(tp), record, aside[record.offset].why, REASON)
-            self._consumer.seek(tp, record.offset + 1)
+            self._again(tp, record.offset + 1)
             del polled[tp]
 
-    async def _write(self, write: Write, ends: dict[TopicPartition, int]) -> None:
+    def _again(self, partition: TopicPartition, offset: int) -> None:
+        self._turns.drop(partition)
+        self._consumer.seek(partition, offset)
+
+    async def _write(self, write: Write, ends: dict[TopicPartition, int], count: int) -> None:
+        began = monotonic()
         await write()
+        if (seconds := monotonic() - began) > BATCH_SECONDS:
+            self._most = max(LEAST_RECORDS, int(count * BATCH_SECONDS / seconds))
+        elif seconds < BATCH_SECONDS / 2:
+            self._most = min(self._limit, self._most * 2)
         await self._committed(ends)
 
     async def _committed(self, ends: dict[TopicPartition, int]) -> None:
@@ -152,19 +167,17 @@ class Runner:
             await writing
 
     async def _collect(self) -> dict[TopicPartition, list[Record]]:
-        """Up to a batch of what is there already; no more is polled beyond `BATCH_BYTES`."""
-        limit = self._halving.most
-        polled = await self._consumer.poll(POLL_MS, limit)
-        count, size = sum(map(len, polled.values())), _size(polled)
-        while count < limit and size < BATCH_BYTES and polled:
-            more = await self._consumer.poll(MORE_MS, limit - count)
-            size += _size(more)
-            if not more or self._consumer.generation != self._generation:
+        """A batch of what waits and of what is there already: as much of each partition, so that none waits for all of another's."""
+        wait_ms = 0 if self._turns.records else POLL_MS
+        while room := self._turns.room:
+            polled = await self._consumer.poll(wait_ms, room)
+            if self._consumer.generation != self._generation:
+                return {}
+            self._turns.add(polled)
+            if not polled:
                 break
-            for partition, records in more.items():
-                polled.setdefault(partition, []).extend(records)
-                count += len(records)
-        return polled
+            wait_ms = MORE_MS
+        return {tp: list(records) for tp, records in self._turns.batch(min(self._most, self._halving.most)).items()}
 
     async def _initialise(self) -> None:
         await self._written()
@@ -188,12 +201,9 @@ class Runner:
             await self._written()
         except (Fenced, Refused, Unavailable) as fault:
             log().warning("a batch was not written", reason=str(fault))
+        self._turns.keep(())
         self._sink.forget([self._place(tp) for tp in self._consumer.ready])
         self._consumer.restart(self._consumer.ready)
 
     def _place(self, partition: TopicPartition) -> Place:
         return self._consumer.topic_of(partition), partition.partition
-
-
-def _size(polled: Mapping[TopicPartition, Sequence[Record]]) -> int:
-    return sum([len(record.value) for records in polled.values() for record in records if record.value])

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.transformer import turns
-from services.transformer.turns import Turns
+from shared import turns
 from shared.records import Stored
+from shared.turns import Turns
 
 LIMIT = 3
 
@@ -69,3 +69,21 @@ def test_slow_records_make_small_slices_until_they_are_quick_again() -> None:
     waiting.took("b", 10, 100.0)
     waiting.add({"b": records(0, 100)})
     assert {name: len(taken) for name, taken in waiting.round()}["b"] == turns.LEAST
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(1, 10), max_size=3), max_size=8), st.integers(1, 12))
+def test_batches_have_each_record_once_in_order_and_as_much_of_each_partition(polls: list[dict[str, int]], most: int) -> None:
+    waiting, seen, ends = Turns[str](1_000, LIMIT), dict[str, list[int]](), dict[str, int]()
+    for polled in [*polls, *[{}] * 250]:
+        waiting.add({name: records(ends.get(name, 0), count) for name, count in polled.items()})
+        ends.update({name: ends.get(name, 0) + count for name, count in polled.items()})
+        before = waiting.records
+        taken = waiting.batch(most)
+        assert sum(map(len, taken.values())) == min(most, before) == before - waiting.records
+        for name, found in taken.items():
+            seen.setdefault(name, []).extend(record.offset for record in found)
+        left = {name: ends[name] - len(seen.get(name, ())) for name in ends}
+        waits = [len(taken.get(name, ())) for name, count in left.items() if count]
+        assert all(len(found) <= min(waits, default=most) + 1 for found in taken.values()), "who waits has had its share"
+    assert seen == {name: list(range(end)) for name, end in ends.items()}
+    assert waiting.room == 1_000

@@ -46,13 +46,35 @@ class Turns(Generic[P]):
                 continue
             records, at = self._waiting[partition]
             taken = _slice(records, at, self._limits.get(partition, self._slice))
-            if at + len(taken) == len(records):
-                del self._waiting[partition]
-            else:
-                self._waiting[partition] = (records, at + len(taken))
-            self.records -= len(taken)
-            self._bytes -= _size(taken)
+            self._take(partition, len(taken))
             yield partition, taken
+
+    def batch(self, most: int) -> dict[P, Sequence[Record]]:
+        """Up to `most` records: of each partition as many as of any other, as far as it has them, and the rest in their order."""
+        given: dict[P, Sequence[Record]] = {}
+        left = most
+        for number, partition in enumerate(sorted(self._waiting, key=self._count)):  # who has few leaves its share to the others
+            share = -(-left // (len(self._waiting) - number))
+            records, at = self._waiting[partition]
+            if taken := records[at : at + min(share, left)]:
+                given[partition] = taken
+                left -= len(taken)
+        for partition, taken in given.items():
+            self._take(partition, len(taken))
+        return given
+
+    def _count(self, partition: P) -> int:
+        records, at = self._waiting[partition]
+        return len(records) - at
+
+    def _take(self, partition: P, count: int) -> None:
+        records, at = self._waiting[partition]
+        if at + count == len(records):
+            del self._waiting[partition]
+        else:
+            self._waiting[partition] = (records, at + count)
+        self.records -= count
+        self._bytes -= _size(records[at : at + count])
 
     def took(self, partition: P, records: int, seconds: float) -> None:
         """How long a slice took decides how many records the partition's next one has."""
@@ -61,12 +83,15 @@ class Turns(Generic[P]):
         elif (limit := self._limits.pop(partition, self._slice)) * 2 < self._slice:
             self._limits[partition] = limit * 2
 
+    def drop(self, partition: P) -> None:
+        """Drops the records of a partition, which is read anew from another position."""
+        if partition in self._waiting:
+            self._take(partition, self._count(partition))
+
     def keep(self, partitions: Collection[P]) -> None:
         """Drops the records of all other partitions."""
         for partition in [p for p in self._waiting if p not in partitions]:
-            records, at = self._waiting.pop(partition)
-            self.records -= len(records) - at
-            self._bytes -= _size(records[at:])
+            self.drop(partition)
 
 
 def _slice(records: Sequence[Record], at: int, limit: int) -> Sequence[Record]:
