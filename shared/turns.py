@@ -10,7 +10,6 @@ from shared.records import Record
 
 P = TypeVar("P", bound=Hashable)
 SLICE_BYTES, SLICE_SECONDS = 1024 * 1024, 0.05
-LEAST = 50  # records of a slice
 MOST_BYTES = 64 * 1024 * 1024  # that may wait before more is polled
 
 
@@ -79,7 +78,7 @@ class Turns(Generic[P]):
     def took(self, partition: P, records: int, seconds: float) -> None:
         """How long a slice took decides how many records the partition's next one has."""
         if seconds > SLICE_SECONDS:
-            self._limits[partition] = max(LEAST, min(records, int(records * SLICE_SECONDS / seconds)))
+            self._limits[partition] = max(1, int(records * SLICE_SECONDS / seconds))
         elif (limit := self._limits.pop(partition, self._slice)) * 2 < self._slice:
             self._limits[partition] = limit * 2
 
