@@ -38,6 +38,10 @@ class Turns(Generic[P]):
             self.records += len(records)
             self._bytes += _size(records)
 
+    def wanted(self, partitions: Collection[P], enough: int) -> list[P]:
+        """The partitions that have fewer than `enough` records waiting: what is polled of the others would take all the room."""
+        return [p for p in partitions if p not in self._waiting or self._count(p) < enough]
+
     def round(self) -> Iterator[tuple[P, Sequence[Record]]]:
         """A slice of each partition that has records: about `SLICE_BYTES` and, by what slices took before, `SLICE_SECONDS`."""
         for partition in list(self._waiting):

@@ -97,8 +97,10 @@ class Runner:
 
     async def _poll(self) -> None:
         """Adds what is there to what waits; waits for records where there are none."""
-        room = self._turns.room
-        polled = await self._consumer.poll(0 if self._turns.records else POLL_MS, room) if room else {}
+        room, ready = self._turns.room, self._consumer.ready
+        wanted = self._turns.wanted(ready, 2 * STEP_RECORDS)
+        may = room and (wanted or not ready)
+        polled = await self._consumer.poll(0 if self._turns.records else POLL_MS, room, wanted) if may else {}
         self._turns.add(polled)
         self._observe(sum(map(len, polled.values())))
 

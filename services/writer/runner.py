@@ -38,7 +38,7 @@ class Runner:
         self._kafka = kafka
         self._consumer = Consumer(kafka, group=group, topics=sink.topics)
         self._most = self._limit = batch_records
-        self._turns = Turns[TopicPartition](batch_records, batch_records)
+        self._turns = Turns[TopicPartition](2 * batch_records, batch_records)
         self._skips: dict[TopicPartition, Skips] = {}
         self._generation = 0
         self._writing: asyncio.Task[None] | None = None
@@ -170,7 +170,11 @@ class Runner:
         """A batch of what waits and of what is there already: as much of each partition, so that none waits for all of another's."""
         wait_ms = 0 if self._turns.records else POLL_MS
         while room := self._turns.room:
-            polled = await self._consumer.poll(wait_ms, room)
+            ready = self._consumer.ready
+            wanted = self._turns.wanted(ready, self._most)
+            if ready and not wanted:
+                break
+            polled = await self._consumer.poll(wait_ms, min(room, self._most), wanted)
             if self._consumer.generation != self._generation:
                 return {}
             self._turns.add(polled)

@@ -184,10 +184,14 @@ class Consumer:
         """The table's name of the partition's topic."""
         return str(partition.topic).removeprefix(self._prefix)
 
-    async def poll(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Record]]:
-        """Records of initialised partitions, in offset order; raises `Unavailable`. A position outside the log restarts its partition."""
+    async def poll(self, timeout_ms: int, max_records: int, wanted: Collection[TopicPartition] = ()) -> dict[TopicPartition, list[Record]]:
+        """Records of initialised partitions, by default of all, in offset order; raises `Unavailable`.
+
+        A position outside the log restarts its partition.
+        """
+        few = wanted if len(wanted) < len(self._ready) else ()
         try:
-            polled = await self._client.getmany(timeout_ms=timeout_ms, max_records=max_records)
+            polled = await self._client.getmany(*few, timeout_ms=timeout_ms, max_records=max_records)
         except (NoOffsetForPartitionError, OffsetOutOfRangeError) as fault:
             outside = fault.args[0]
             self.restart(list(outside) if isinstance(outside, dict) else [outside])

@@ -38,6 +38,14 @@ def test_a_partition_with_much_does_not_hold_up_another() -> None:
     assert [(name, [record.offset for record in taken]) for name, taken in waiting.round()] == [("much", [3, 4, 5]), ("little", [1])]
 
 
+def test_a_partition_that_has_enough_is_not_wanted() -> None:
+    waiting = Turns[str](1_000, LIMIT)
+    waiting.add({"much": records(0, 10), "little": records(0, 4)})
+    assert waiting.wanted(["much", "little", "none"], 10) == ["little", "none"]
+    waiting.batch(4)
+    assert waiting.wanted(["much", "little", "none"], 10) == ["much", "little", "none"]
+
+
 def test_large_records_make_small_slices_and_leave_no_room() -> None:
     waiting = Turns[str](1_000, LIMIT)
     waiting.add({"a": records(0, 70, turns.SLICE_BYTES)})

@@ -20,18 +20,24 @@ FILE, LIVE = TopicPartition(TICKS.name, 0), TopicPartition(TICKS.name, 1)
 
 
 class Consumer:
-    """Takes the place of a consumer: once, a file's rows and a few live records."""
+    """Takes the place of a consumer with a file's rows and a few live records."""
 
     generation = 0
+    ready = frozenset({FILE, LIVE})
 
     def __init__(self, rows: int) -> None:
-        self._polled: list[dict[TopicPartition, list[Stored]]] = [{FILE: self._records(rows), LIVE: self._records(3)}]
+        self._left = {FILE: self._records(rows), LIVE: self._records(3)}
 
     def _records(self, count: int) -> list[Stored]:
         return [Stored(0, offset, 0, b"", b"x", ()) for offset in range(count)]
 
-    async def poll(self, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, Sequence[Record]]:
-        return self._polled.pop() if self._polled else {}
+    async def poll(self, timeout_ms: int, max_records: int, wanted: Sequence[TopicPartition]) -> Mapping[TopicPartition, Sequence[Record]]:
+        """Of the first partition that is wanted, as aiokafka does."""
+        for tp in (FILE, LIVE):
+            if tp in wanted and (left := self._left[tp]):
+                self._left[tp] = left[max_records:]
+                return {tp: left[:max_records]}
+        return {}
 
 
 def writing(rows: int) -> Runner:
@@ -46,7 +52,7 @@ async def sizes(one: Runner) -> dict[TopicPartition, int]:
 
 
 async def test_a_file_holds_up_no_other_partition() -> None:
-    one = writing(900)
+    one = writing(90_000)
     one._most = 100
     assert await sizes(one) == {LIVE: 3, FILE: 97}
     assert await sizes(one) == {FILE: 100}
