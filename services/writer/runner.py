@@ -26,7 +26,7 @@ from shared.turns import Turns
 POLL_MS = 200
 MORE_MS = 5
 # A batch that takes longer makes the next one smaller: whoever comes after it waits for so long.
-BATCH_SECONDS, LEAST_RECORDS = 1.0, 500
+BATCH_SECONDS, LEAST_RECORDS, FIRST_RECORDS = 1.0, 500, 2_000
 
 
 class Runner:
@@ -37,7 +37,7 @@ class Runner:
         self._halving = Halving(sink, batch_records)
         self._kafka = kafka
         self._consumer = Consumer(kafka, group=group, topics=sink.topics)
-        self._most = self._limit = batch_records
+        self._limit, self._most = batch_records, min(batch_records, FIRST_RECORDS)
         self._turns = Turns[TopicPartition](2 * batch_records, batch_records)
         self._skips: dict[TopicPartition, Skips] = {}
         self._generation = 0
@@ -135,7 +135,7 @@ class Runner:
         await write()
         if (seconds := monotonic() - began) > BATCH_SECONDS:
             self._most = max(LEAST_RECORDS, int(count * BATCH_SECONDS / seconds))
-        elif seconds < BATCH_SECONDS / 2:
+        elif seconds < BATCH_SECONDS / 2 and 2 * count > self._most:
             self._most = min(self._limit, self._most * 2)
         await self._committed(ends)
 

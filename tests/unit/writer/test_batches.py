@@ -80,3 +80,16 @@ async def test_a_batch_that_took_long_makes_the_next_ones_smaller_until_they_are
     assert found[0] < 300
     assert found[1] < found[0] / 3
     assert found[2:] == [2 * found[1], 4 * found[1]]
+
+
+async def test_small_batches_do_not_make_room_for_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = writing(0)
+
+    async def nothing(*ends: object) -> None:
+        """Takes no time."""
+
+    monkeypatch.setattr(one, "_committed", nothing)
+    one._most = 100
+    for _ in range(5):
+        await one._write(nothing, {}, 10)
+    assert one._most == 100
