@@ -13,7 +13,7 @@ from tests.system.services import Services
 from tests.system.store import until
 
 # Two minutes: TICKPLANT_TEST_OWN_SECONDS=120
-SECONDS = float(os.environ.get("TICKPLANT_TEST_OWN_SECONDS", "14"))
+SECONDS = float(os.environ.get("TICKPLANT_TEST_OWN_SECONDS", "25"))
 FAULTS = {
     "seed": 3,
     "faults": [
