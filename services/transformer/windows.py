@@ -151,7 +151,7 @@ class Windows:
             return
         size = 0
         for key in sorted(self.given_up, key=_newest_first):
-            size += _REST + sum(len(msgspec.json.encode(part)) for part in key)
+            size += weight(key)
             if size > limit:
                 self.given_up.discard(key)
 
@@ -161,6 +161,11 @@ class Windows:
 
     def __len__(self) -> int:
         return self._count
+
+
+def weight(key: Key) -> int:
+    """The bytes that a key given up takes in a checkpoint, at most."""
+    return _REST + sum(len(msgspec.json.encode(part)) for part in key)
 
 
 def _newest_first(key: Key) -> tuple[Any, ...]:

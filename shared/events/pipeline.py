@@ -42,7 +42,7 @@ class Count(msgspec.Struct, frozen=True, array_like=True):
     ignored: Int64  # control frames and message types the platform does not take
 
     def __post_init__(self) -> None:
-        keep_storable(self, "source", NAME)
+        keep_storable(self, "source", 2 * NAME)  # as long as a service's name
         keep_storable(self, "run", NAME)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from services.transformer.tallies import BLOCK, Tallies
 from shared.events import Count, Tally
 from shared.time import HOUR
@@ -49,3 +51,13 @@ def test_counts_go_on_after_a_restart() -> None:
     assert not tallies.changed
     tallies.add("a", None, AT, received=1, rejected=1)
     assert tallies.snapshot(3 * BLOCK).counts == [Count("a", "", AT, 6, 3, 1)]
+
+
+def test_names_that_differ_in_their_last_character_stay_apart_after_a_restart() -> None:
+    names = ["s" * 255 + "a", "s" * 255 + "b"]
+    tallies = Tallies("ops.raw.v1", 0, 9)
+    for name in names:
+        tallies.add(name, None, AT, received=1)
+    kept = msgspec.json.decode(msgspec.json.encode(tallies.counts()), type=list[Count])
+    again = Tallies("ops.raw.v1", 0, 9, 0, kept)
+    assert [(count.source, count.received) for count in again.counts()] == [(name, 1) for name in names]
